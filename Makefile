@@ -43,7 +43,7 @@ TEST_HELP_SRC := $(filter-out $(TEST_SRC),$(wildcard tests/unit/*.c tests/unit/*
 BENCH_SRC := $(filter-out tests/bench/http_by_hand.c,$(wildcard tests/bench/*.c))
 FUZZ_SRC := $(filter-out tests/fuzz/main.c,$(wildcard tests/fuzz/*.c))
 STANDARD := $(sort $(wildcard rules/standard/*.lua))
-C_FILES := $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] tests/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch] tests/*/*/*/*.[ch])
+C_FILES := $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] tests/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch] tests/*/*/*/*.[ch] src/*.hpp tests/hosts/*.cc tests/hosts/*/*.cc)
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 LIB_OBJ := $(call obj,$(LIB_SRC)) $(B)/obj/standard_rules.o
@@ -51,10 +51,9 @@ TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC)) $(B)/bench/http_by_hand
 RELAYS := $(B)/tests/relay $(B)/tests/cutter
-HOSTS := $(B)/hosts/http
+HOSTS := $(B)/hosts/http $(B)/tests/calls
 SUPPORT := $(B)/lua/tests/support/watchdog.so $(B)/lua/tests/support/failing.so
 INTERRUPT := $(B)/tests/interrupt.so
-HOSTS := $(B)/tests/calls
 LEAP := $(B)/tests/leap.so
 
 CPPFLAGS_ALL := -Isrc $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null) $(CPPFLAGS)
@@ -167,7 +166,7 @@ $(RELAYS): $(B)/tests/%: $(B)/obj/tests/engines/%.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^
 # Hosts that specs run.
-$(HOSTS): $(B)/tests/%: $(B)/obj/tests/hosts/%.o $(B)/libshunt.a
+$(B)/tests/calls: $(B)/obj/tests/hosts/calls.o $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
 # Lua modules of specs: the watchdog of those that wait, and an allocator that fails, which a state needs to its end.
@@ -197,9 +196,11 @@ $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/main.o $(B)/libshunt.a
 	  $(filter-out $(if $(findstring fuzzer,$(SANITIZE)),%/fuzz/main.o),$(filter %.o,$^)) $(B)/libshunt.a $(call libs,$(PACKAGES))
 # Some inputs reach the library through the Lua module.
 $(B)/fuzz/json $(B)/fuzz/where: $(call obj,$(BIND_SRC))
+# Lua hosts have the Lua module in the program.
+$(B)/bench/lua_resolve $(B)/bench/lua_rows: $(call obj,$(BIND_SRC))
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libshunt.a
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(B)/libshunt.a $(call libs,$(PACKAGES))
 
 $(B)/man/made: $(B)/shunt $(wildcard src/pack/*.lua lua/shunt/cli/*.lua) src/shunt.h rules/manual/rules.md rules/manual/sandbox.md
 	$(call say,GEN,$(B)/man)rm -rf $(B)/man && $(B)/shunt run src/pack/man.lua $(B)/man && touch $@

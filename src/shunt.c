@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/forks.h"
 #include "app/generation.h"
 #include "app/metrics.h"
 #include "app/recovery.h"
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/event.h"
+#include "base/process.h"
 #include "base/sized.h"
 #include "base/watch.h"
 #include "call/call.h"
@@ -40,6 +42,7 @@ struct shunt_app {
   generation *newest;
   _Atomic uint64_t number; /* of the newest generation */
   atomic_int used;         /* sessions that are open, those of workers too */
+  atomic_uint process;     /* process_number() of the process that all of this is for */
 };
 
 /* ---- opening, reloading, closing ---- */
@@ -135,6 +138,75 @@ static void changed(void *ud) {
   if (app->reloaded) app->reloaded(app->reloaded_ud, status ? &failure : NULL);
 }
 
+/* ---- in the child of a fork ---- */
+
+static pthread_mutex_t renewing = PTHREAD_MUTEX_INITIALIZER; /* one app at a time */
+
+/* What has a lock of its own, made anew with the same callbacks: a thread of the parent may have been anywhere. */
+typedef struct renewed {
+  event_sink *events;
+  observer *observer;
+  job_tally *jobs;
+  generation *g;
+} renewed;
+
+static shunt_status begin_again(shunt_app *app, event_sink *events, shunt_error *err) {
+  const recovery_host host = {.take = take_for_recovery, .ud = app, .events = events};
+  pthread_mutex_init(&app->lock, NULL);
+  pthread_mutex_init(&app->reloading, NULL);
+  differences_init(&app->differences, app->differences.tell, app->differences.ud);
+  app->recovery = (recovery){.wanted = false};
+  app->history = (history){.hits = 0};
+  if (!history_init(&app->history)) return error_memory(err);
+  app->watched.status = SHUNT_OK;
+  app->watch = NULL;
+  return recovery_init(&app->recovery, &host) ? SHUNT_OK : error_memory(err);
+}
+
+static shunt_status make_again(shunt_app *app, renewed *r, shunt_error *err) {
+  *r = (renewed){events_again(app->events), observer_again(app->observer), job_tally_new(), NULL};
+  if (!r->events || !r->observer || !r->jobs) return error_memory(err);
+  const generation_source from = {
+      .differences = &app->differences, .history = &app->history, .handles = &app->handles, .events = r->events};
+  shunt_status status = begin_again(app, r->events, err);
+  if (!status) status = generation_again(app->newest, &from, &r->g, err);
+  return status ? status : watch_for(app, r->g, err);
+}
+
+/* The same application with connections, rule states, a cache and threads of this process. */
+static shunt_status renew_app(shunt_app *app, shunt_error *err) {
+  renewed r;
+  shunt_status status = make_again(app, &r, err);
+  if (status) {
+    generation_drop(r.g);
+    job_tally_free(r.jobs);
+    observer_free(r.observer);
+    events_free(r.events);
+    return status;
+  }
+  app->events = r.events;
+  app->observer = r.observer;
+  app->jobs = r.jobs;
+  app->newest = r.g;
+  atomic_store(&app->used, 0); /* the parent's sessions stay with the parent's generations */
+  atomic_store_explicit(&app->process, process_number(), memory_order_release);
+  recover_joint(app);
+  return SHUNT_OK;
+}
+
+/* What every function with an app does first. */
+static shunt_status enter(shunt_app *app, shunt_error *err) {
+  if (!app) return error_null(err, "app");
+  if (atomic_load_explicit(&app->process, memory_order_acquire) == process_number()) return SHUNT_OK;
+  pthread_mutex_lock(&renewing);
+  shunt_status status =
+      atomic_load_explicit(&app->process, memory_order_acquire) == process_number() ? SHUNT_OK : renew_app(app, err);
+  pthread_mutex_unlock(&renewing);
+  return status;
+}
+
+/* ---- opening and closing ---- */
+
 static void end(shunt_app *app) {
   if (app->events) events_set(app->events, SHUNT_ERROR, NULL, NULL); /* it may use the app, which goes now */
   if (app->observer) observer_set(app->observer, NULL, NULL);
@@ -158,10 +230,12 @@ static shunt_app *new_app(const char *path, const shunt_options *options) {
   const char *env = options->env ? options->env : getenv("SHUNT_ENV");
   shunt_app *app = base_zalloc(sizeof *app);
   if (!app) return NULL;
+  atomic_init(&app->process, process_number());
   app->path = base_strdup(path);
   app->env = env ? base_strdup(env) : NULL;
   pthread_mutex_init(&app->lock, NULL);
   pthread_mutex_init(&app->reloading, NULL);
+  handles_init(&app->handles);
   differences_init(&app->differences, options->difference, options->difference_ud);
   app->offline = options->offline;
   app->reloaded = options->reloaded;
@@ -173,7 +247,7 @@ static shunt_app *new_app(const char *path, const shunt_options *options) {
   app->jobs = job_tally_new();
   app->observer = observer_new();
   if (recovery_init(&app->recovery, &host) && history_init(&app->history) && app->observer && app->jobs &&
-      handles_init(&app->handles) && app->events && app->path && (app->env || !env))
+      app->events && app->path && (app->env || !env))
     return app;
   end(app);
   return NULL;
@@ -186,6 +260,7 @@ shunt_status shunt_open(const char *path, const shunt_options *options, shunt_ap
   if (!path) return error_null(err, "path");
   options = SIZED(shunt_options, options, &room, err);
   if (!options) return SHUNT_E_USAGE;
+  forks_mind(&renewing);
   shunt_app *app = new_app(path, options);
   if (!app) return error_memory(err);
   shunt_status status = shunt_reload(app, options, err);
@@ -198,7 +273,8 @@ shunt_status shunt_open(const char *path, const shunt_options *options, shunt_ap
 }
 
 shunt_status shunt_reload(shunt_app *app, const shunt_options *options, shunt_error *err) {
-  if (!app) return error_null(err, "app");
+  shunt_status entered = enter(app, err);
+  if (entered) return entered;
   shunt_error own; /* events report it, too */
   shunt_options room;
   if (!err) err = &own;
@@ -213,6 +289,7 @@ shunt_status shunt_reload(shunt_app *app, const shunt_options *options, shunt_er
 
 shunt_status shunt_close(shunt_app *app) {
   if (!app) return SHUNT_OK;
+  if (atomic_load(&app->process) != process_number()) return SHUNT_OK; /* all of it is the parent's */
   if (atomic_load(&app->used)) return SHUNT_E_USAGE;
   end(app);
   return SHUNT_OK;
@@ -221,7 +298,8 @@ shunt_status shunt_close(shunt_app *app) {
 uint64_t shunt_generation(const shunt_app *app) { return app ? atomic_load(&app->number) : 0; }
 
 shunt_status shunt_watched(shunt_app *app, shunt_error *err) {
-  if (!app) return error_null(err, "app");
+  shunt_status entered = enter(app, err);
+  if (entered) return entered;
   pthread_mutex_lock(&app->reloading);
   shunt_status status = app->watched.status;
   if (status && err) *err = app->watched;
@@ -243,7 +321,8 @@ static shunt_status describe(const generation *g, char **json, shunt_error *err)
 shunt_status shunt_describe(shunt_app *app, char **json, shunt_error *err) {
   if (!json) return error_null(err, "json");
   *json = NULL;
-  if (!app) return error_null(err, "app");
+  shunt_status entered = enter(app, err);
+  if (entered) return entered;
   generation *g = take_newest(app);
   shunt_status status = describe(g, json, err);
   generation_drop(g);
@@ -253,7 +332,8 @@ shunt_status shunt_describe(shunt_app *app, char **json, shunt_error *err) {
 shunt_status shunt_config(shunt_app *app, char **yaml, shunt_error *err) {
   if (!yaml) return error_null(err, "yaml");
   *yaml = NULL;
-  if (!app) return error_null(err, "app");
+  shunt_status entered = enter(app, err);
+  if (entered) return entered;
   generation *g = take_newest(app);
   shunt_status status = config_print(g->catalog->merged, yaml, err);
   generation_drop(g);
@@ -275,25 +355,25 @@ shunt_status shunt_settings(shunt_settings_form form, char **text, shunt_error *
 }
 
 void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud) {
-  if (!app || !each) return;
+  if (!each || enter(app, NULL)) return;
   generation *g = take_newest(app);
   pools_each(g->pools, each, ud);
   generation_drop(g);
 }
 
 void shunt_limits(shunt_app *app, void (*each)(void *ud, const shunt_limit_stats *stats), void *ud) {
-  if (!app || !each) return;
+  if (!each || enter(app, NULL)) return;
   generation *g = take_newest(app);
   pools_each_limit(g->pools, each, ud);
   generation_drop(g);
 }
 
 void shunt_events(shunt_app *app, shunt_severity least, void (*fn)(void *ud, const shunt_event *event), void *ud) {
-  if (app) events_set(app->events, least, fn, ud);
+  if (!enter(app, NULL)) events_set(app->events, least, fn, ud);
 }
 
 void shunt_observe_app(shunt_app *app, void (*fn)(void *ud, const shunt_statement *statement), void *ud) {
-  if (app) observer_set(app->observer, fn, ud);
+  if (!enter(app, NULL)) observer_set(app->observer, fn, ud);
 }
 
 /* ---- statistics ---- */
@@ -345,7 +425,8 @@ static shunt_status tell_rules(const generation *g, void (*each)(void *ud, const
 
 shunt_status shunt_statistics(shunt_app *app, shunt_stats *stats, void (*each)(void *ud, const shunt_rule_stats *rule),
                               void *ud, shunt_error *err) {
-  if (!app) return error_null(err, "app");
+  shunt_status entered = enter(app, err);
+  if (entered) return entered;
   generation *g = take_newest(app);
   if (stats) fill_totals(g, stats);
   shunt_status status = each ? tell_rules(g, each, ud, err) : SHUNT_OK;
@@ -356,7 +437,8 @@ shunt_status shunt_statistics(shunt_app *app, shunt_stats *stats, void (*each)(v
 shunt_status shunt_last_difference(shunt_app *app, char **text, shunt_error *err) {
   if (!text) return error_null(err, "text");
   *text = NULL;
-  if (!app) return error_null(err, "app");
+  shunt_status entered = enter(app, err);
+  if (entered) return entered;
   return differences_last(&app->differences, text, err);
 }
 
@@ -367,7 +449,8 @@ shunt_status shunt_handle_of(shunt_app *app, shunt_handle_kind kind, const char 
   const void *thing;
   if (!handle) return error_null(err, "handle");
   *handle = 0;
-  if (!app) return error_null(err, "app");
+  shunt_status entered = enter(app, err);
+  if (entered) return entered;
   if (!name || kind < 0 || (int)kind >= CAT_NKINDS)
     return error_set(err, SHUNT_E_USAGE, "a handle needs a name and a kind: model, relation, instance or client");
   generation *g = take_newest(app);
@@ -384,7 +467,8 @@ static shunt_status look_for_prepared(shunt_app *app, bool resolve, const char *
                                       shunt_error *err) {
   if (!rows) return error_null(err, "rows");
   *rows = NULL;
-  if (!app) return error_null(err, "app");
+  shunt_status entered = enter(app, err);
+  if (entered) return entered;
   generation *g = take_newest(app);
   shunt_status status = recovery_look(g, app->events, resolve, id, rows, err);
   generation_drop(g);
@@ -439,7 +523,8 @@ shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *opt
                                 shunt_error *err) {
   if (!session) return error_null(err, "session");
   *session = NULL;
-  if (!app) return error_null(err, "app");
+  shunt_status entered = enter(app, err);
+  if (entered) return entered;
   session_generation shared = shared_in(app, take_newest(app));
   shunt_status status = route_prepare(shared.route, err); /* so that the session's first request need not wait for it */
   if (!status) return session_new(&shared, options, session, err);
@@ -452,7 +537,8 @@ shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *opt
 shunt_status shunt_metrics(shunt_app *app, char **text, shunt_error *err) {
   if (!text) return error_null(err, "text");
   *text = NULL;
-  if (!app) return error_null(err, "app");
+  shunt_status entered = enter(app, err);
+  if (entered) return entered;
   generation *g = take_newest(app);
   const session_generation shared = shared_in(app, generation_share(g));
   const metrics_source from = {
@@ -479,7 +565,8 @@ shunt_status shunt_worker_open(shunt_app *app, const shunt_worker_options *optio
                                shunt_error *err) {
   if (!worker) return error_null(err, "worker");
   *worker = NULL;
-  if (!app) return error_null(err, "app");
+  shunt_status entered = enter(app, err);
+  if (entered) return entered;
   const worker_host host = {.app = app, .open = shunt_session_open, .generation = shunt_generation};
   return worker_open(&host, options, worker, err);
 }

@@ -37,7 +37,14 @@
  * makes a socket (a limit of libmariadb and of libpq before 17), or, on Linux before 5.9, during a cancellation.
  * Mistakes: a session, app or out parameter that is NULL is SHUNT_E_USAGE, where a comment doesn't give it a meaning;
  * functions without a status do nothing then, and return 0 or NULL. An object that was freed or closed is not
- * recognised as such: to use it again, or to close it twice, is undefined, as with free. */
+ * recognised as such: to use it again, or to close it twice, is undefined, as with free.
+ *
+ * Forks: after a fork, the child uses the app with connections, threads and a cache of its own; the parent goes on with
+ * its own, whatever the child does. Sessions, transactions, streams, workers and jobs stay the parent's: in the child
+ * they are SHUNT_E_USAGE, and closing them, or an app that the child has not used, does nothing. SQLite allows no open
+ * connection over a fork: idle ones to files are closed before it. If one is in use (a call of another thread, a
+ * transaction, a stream), or its database is in memory, the child gets SHUNT_E_USAGE for it; it may start another
+ * program. The child of a fork within a callback must do that, or call _exit. */
 #ifndef SHUNT_H
 #define SHUNT_H
 
@@ -1392,6 +1399,9 @@ SHUNT_API const uint32_t *shunt_rows_related(const shunt_rows *rows, size_t rela
  */
 SHUNT_API const shunt_rows *shunt_rows_children(const shunt_rows *rows, size_t row, const char *relation,
                                                 const uint32_t **at, size_t *n);
+/* All rows as a JSON array, in the form that shunt_call gives: an object for each row, and related rows under their
+ * relation's name. Free it with shunt_free. Errors: USAGE: a column holds NaN or an infinity; MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_rows_json(const shunt_rows *rows, char **json, shunt_error *err);
 
 /* ---- calls in JSON ---- */
 
@@ -1431,6 +1441,10 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_call(shunt_session *session, const c
  * those of shunt_session_open. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_call_session(shunt_app *app, const char *json, shunt_session **session,
                                                          shunt_error *err);
+
+/* All rows as the array of objects that a call would give. Free it with shunt_free. Any thread. Errors: MEMORY; USAGE:
+ * a column holds NaN or an infinity. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_rows_json(const shunt_rows *rows, char **json, shunt_error *err);
 
 #ifdef __cplusplus
 }

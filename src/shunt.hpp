@@ -7,9 +7,10 @@
  *     session.transaction([&] { session.insert("user", {{"name", "Ada"}, {"age", 36}}); });
  *
  * This header only calls shunt.h, which says what each call does, waits for and may be used for; get() returns the
- * object of shunt.h for everything that is not here. Ownership: app, session, rows and stream own theirs and can be
- * moved. A session ends before its app, a stream before its session. A row, a cell and a range of rows point into
- * their rows and must not outlive them. Conditions, queries and records own copies of what they are made of.
+ * object of shunt.h for everything that is not here.
+ * Ownership: app, session, rows and stream own theirs and can be moved. A session ends before its app, which would stay
+ * open otherwise, and a stream before its session. A row, a cell and a range of rows point into their rows and must not
+ * outlive them. Conditions, queries and records own copies of what they are made of.
  * Threads: as in shunt.h; a query, a condition or a record is used by one thread at a time, also if it is const.
  * Errors: shunt::error, with the shunt_error in get(). */
 #ifndef SHUNT_HPP
@@ -62,7 +63,7 @@ template <class T, void (*end)(T *)> struct ender {
 };
 template <class T, void (*end)(T *)> using owner = std::unique_ptr<T, ender<T, end>>;
 
-/* While a session or a worker is open, the app stays open. */
+inline void free_text(char *text) { shunt_free(text); }
 inline void close_app(shunt_app *app) { (void)shunt_close(app); }
 
 inline std::vector<const char *> pointers(const std::vector<std::string> &texts) {
@@ -223,6 +224,13 @@ class rows : public range {
 public:
   explicit rows(shunt_rows *owned) : range(owned, nullptr, shunt_rows_count(owned)), owned_(owned) {}
   const shunt_rows *get() const noexcept { return owned_.get(); }
+  std::string json() const {
+    shunt_error err;
+    char *text;
+    detail::check(shunt_rows_json(get(), &text, &err), err);
+    detail::owner<char, detail::free_text> owned(text);
+    return std::string(text);
+  }
 
 private:
   detail::owner<shunt_rows, shunt_rows_free> owned_;

@@ -192,6 +192,20 @@ local function check_documents(at, root)
   end
 end
 
+-- ---- probes ----
+
+local notes, wanted = run("readelf -n " .. build .. "/libshunt.so.0"), {}
+local _, has_header = run(("echo '#include <sys/sdt.h>' | %s -E -"):format(cc))
+for name in read("rules/manual/metrics.md"):match("\n## Probes\n(.*)$"):gmatch("\n| `([%w_]+)` |") do
+  wanted[#wanted + 1] = name
+  checks:check(("the library has the probe %s if there is a <sys/sdt.h>, and none otherwise"):format(name),
+    (notes:find("Name: " .. name .. "\n", 1, true) ~= nil) == has_header, notes)
+end
+checks:check("the manual lists the probes", #wanted > 3)
+for name in notes:gmatch("Provider: shunt\n%s*Name: ([%w_]+)") do
+  checks:check(("the manual has the probe %s"):format(name), table.concat(wanted, " "):find(name, 1, true))
+end
+
 -- ---- installing ----
 
 -- With the usual places, and with a place of its own for everything, as packages of distributions choose them. The command

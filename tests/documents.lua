@@ -320,7 +320,7 @@ local function make_project(root)
   local project, built = root .. "/project", output_of("cd " .. quote(build) .. " && pwd"):match "[^\n]+"
   local commands = { "set -e", "mkdir -p " .. project .. "/build",
     "tar -cf - --exclude='*.db*' rules src lua tests/hosts | tar -xf - -C " .. project }
-  for _, name in ipairs { "shunt", "libshunt.a", "lua" } do
+  for _, name in ipairs { "shunt", "libshunt.a", "libshunt.so", "libshunt.so.0", "lua" } do
     commands[#commands + 1] = ("ln -s %s/%s %s/build/%s"):format(quote(built), name, project, name)
   end
   assert(os.execute(table.concat(commands, "\n")), "the project can't be copied")

@@ -37,6 +37,7 @@ need() { # PACKAGE PROBE ARGUMENT
 library() { module "$1"; }
 program() { PATH=$PATH:/usr/sbin command -v "$1"; }
 exists() { [ -e "$1" ]; }
+jit_module() { luajit -e "require '$1'"; }
 lua_module() { "${LUA:-lua5.4}" -e "os.exit(package.searchpath('$1', package.path) ~= nil)"; }
 
 # For tests/engines/with-servers.sh. The -core packages start no service of their own.
@@ -86,6 +87,8 @@ for purpose in "$@"; do
     need pgbouncer program pgbouncer
     http
     need luajit program luajit # hosts with another Lua
+    need lua-cjson jit_module cjson
+    need python3 program python3
     need liblua5.1-0-dev library lua5.1
     need locales exists /usr/share/i18n/locales/de_DE # for tests in a locale with a decimal comma
     servers

@@ -126,12 +126,51 @@ shunt_status generation_new(const generation_source *from, const shunt_options *
   return SHUNT_OK;
 }
 
+static shunt_status fill_again(generation *g, const generation *parent, const generation_source *from,
+                               shunt_error *err) {
+  const cat_settings *settings = &g->catalog->settings;
+  rule_host *host = NULL;
+  shunt_status status = route_clone_host(parent->route, &host, err);
+  if (status) return status;
+  status = route_new(g->catalog, host, g->number, &(route_settings){(size_t)settings->remember, settings->audit},
+                     &g->route, err);
+  if (status) return status;
+  route_on_difference(g->route, differences_note, from->differences);
+  route_set_events(g->route, from->events);
+  status = pools_new(g->catalog, NULL, from->events, &g->pools, err);
+  if (!status) status = history_join(from->history, g, NULL, err);
+  if (status) return status;
+  route_set_load(g->route, &(pick_load){load_of, is_down, g->pools});
+  pools_leave_private(g->pools, parent->pools);
+  return SHUNT_OK;
+}
+
+shunt_status generation_again(const generation *parent, const generation_source *from, generation **out,
+                              shunt_error *err) {
+  generation *g = base_zalloc(sizeof *g);
+  if (!g) return error_memory(err);
+  atomic_init(&g->shares, 1);
+  g->number = parent->number;
+  g->catalog = parent->catalog;
+  g->folders = parent->folders;
+  g->nfolders = parent->nfolders;
+  g->inherited = true;
+  g->results.handles = from->handles;
+  g->results.catalog = g->catalog;
+  shunt_status status = fill_again(g, parent, from, err);
+  if (status)
+    generation_drop(g);
+  else
+    *out = g;
+  return status;
+}
+
 void generation_drop(generation *g) {
   if (!g || atomic_fetch_sub(&g->shares, 1) > 1) return;
   history_leave(g);
   pools_free(g->pools);
   route_free(g->route);
-  catalog_free(g->catalog);
+  if (!g->inherited) catalog_free(g->catalog);
   arena_free(&g->arena);
   base_free(g);
 }

@@ -24,6 +24,7 @@ typedef struct generation {
   arena arena;            /* of the folders */
   const char **folders;   /* of the files that it was read from */
   size_t nfolders;        /* 0: the folders are not watched */
+  bool inherited;         /* catalog and folders are those of the generation before a fork, which is never freed */
   history_member history;
 } generation;
 
@@ -40,6 +41,10 @@ typedef struct generation_source {
 /* Reads and checks everything, and runs the self-test. Errors: as for shunt_open. */
 shunt_status generation_new(const generation_source *from, const shunt_options *options, generation **out,
                             shunt_error *err);
+/* In the child of a fork: the same catalog and number, with a cache, rule states and pools of its own. Any thread of
+ * the parent may have been in `parent`, so nothing else of it is used, and it is never freed. Errors: LIMIT, MEMORY. */
+shunt_status generation_again(const generation *parent, const generation_source *from, generation **out,
+                              shunt_error *err);
 static inline generation *generation_share(generation *g) {
   atomic_fetch_add(&g->shares, 1);
   return g;

@@ -145,6 +145,21 @@ event_sink *events_new(void) {
   return NULL;
 }
 
+/* Held while a callback is replaced, so that a fork copies all of it or nothing. */
+static pthread_mutex_t setting = PTHREAD_MUTEX_INITIALIZER;
+
+void events_at_fork(process_step step) { process_step_lock(&setting, step); }
+
+event_sink *events_again(const event_sink *e) {
+  const channel *from = (const channel *)e;
+  event_sink *again = events_new();
+  if (!again) return NULL;
+  ((channel *)again)->fn = from->fn;
+  ((channel *)again)->ud = from->ud;
+  atomic_init(&again->least, atomic_load(&e->least));
+  return again;
+}
+
 void events_free(event_sink *e) {
   if (!e) return;
   pthread_rwlock_destroy(&channel_of(e)->lock);
@@ -155,9 +170,11 @@ void events_set(event_sink *e, shunt_severity least, event_fn fn, void *ud) {
   channel *c = channel_of(e);
   assert(!inside);
   pthread_rwlock_wrlock(&c->lock);
+  pthread_mutex_lock(&setting);
   c->fn = fn;
   c->ud = ud;
   atomic_store_explicit(&e->least, fn ? (int)least : UNHEARD, memory_order_relaxed);
+  pthread_mutex_unlock(&setting);
   pthread_rwlock_unlock(&c->lock);
 }
 

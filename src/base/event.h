@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "base/process.h"
 #include "shunt.h"
 
 typedef void (*event_fn)(void *ud, const shunt_event *event);
@@ -21,6 +22,10 @@ typedef struct event_sink {
 
 event_sink *events_new(void);    /* NULL when out of memory */
 void events_free(event_sink *e); /* accepts NULL */
+/* Another one with the same callback. In the child of a fork, a thread of the parent may be in the first. NULL when out
+ * of memory. */
+event_sink *events_again(const event_sink *e);
+void events_at_fork(process_step step);
 /* Waits for calls of the callback before. fn NULL: none. Not inside of a callback. */
 void events_set(event_sink *e, shunt_severity least, event_fn fn, void *ud);
 

@@ -27,6 +27,11 @@ __attribute__((destructor)) static void drop_key(void) {
   if (has_key) pthread_key_delete(key);
 }
 
+void slot_at_fork(process_step step) {
+  for (unsigned i = 0; step == PROCESS_CHILD && i < SLOT_MOST - 1; i++) taken[i] = i + 1 == slot_mine;
+  process_step_lock(&lock, step);
+}
+
 unsigned slot_take(void) {
   unsigned slot = 0;
   pthread_once(&once, make_key);

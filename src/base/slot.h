@@ -6,11 +6,15 @@
 
 #include <stdbool.h>
 
+#include "base/process.h"
+
 enum { SLOT_MOST = 256 };
 
 extern _Thread_local unsigned slot_mine; /* the number + 1; 0 before the first call */
 
 unsigned slot_take(void);
+/* The child of a fork has only the thread that forked. */
+void slot_at_fork(process_step step);
 
 /* From 0 to SLOT_MOST - 1. All threads that find the others taken share the last one. */
 static inline unsigned slot_of_thread(void) { return slot_mine ? slot_mine - 1 : slot_take(); }

@@ -25,6 +25,7 @@
 #define BIND_TX "shunt.transaction"
 #define BIND_SWITCH "shunt.switch"
 #define BIND_ERROR "shunt.error"
+#define BIND_DECISION "shunt.decision"
 #define BIND_CALL "shunt.call"
 #define BIND_OBJECT "shunt.object" /* marks a table that is an object in JSON even if it is empty */
 #define BIND_META "shunt.meta"     /* a select's second result: columns and relations */
@@ -67,7 +68,8 @@ enum {
   SESSION_ORPHANS,
   SESSION_HOOKS,
   SESSION_FAILURES,
-  SESSION_NVALUES = SESSION_FAILURES
+  SESSION_DECISIONS,
+  SESSION_NVALUES = SESSION_DECISIONS
 };
 
 /* What a coroutine holds open on a session: a transaction or a stream. It lies in the userdata for that. */
@@ -253,6 +255,7 @@ bind_session *bind_session_borrow(lua_State *L, int app_index, shunt_session *se
   X(statistics)                                                                                                        \
   X(waits)                                                                                                             \
   X(session)                                                                                                           \
+  X(decision)                                                                                                          \
   X(resolve)                                                                                                           \
   X(model)                                                                                                             \
   X(write)                                                                                                             \
@@ -273,6 +276,11 @@ void bind_class(lua_State *L, const char *name, const luaL_Reg *metamethods, con
                 const char *field);
 /* Adds methods to the class that the module's field holds. */
 void bind_methods(lua_State *L, const char *field, const luaL_Reg *methods);
+
+/* decision.c. Pushes the decision as an object of Lua; one from the cache is the same object each time, while few
+ * others are asked for. The session that took it is at session_index. */
+void bind_push_decision(lua_State *L, int session_index, const shunt_decision *d);
+int bind_decision_table(lua_State *L); /* a function for Lua: a decision as a table */
 
 /* json.c. Pushes the value of a JSON text, and leaves nulls out of objects. Raises. */
 void bind_push_json(lua_State *L, const char *text, bool nulls); /* nulls: of objects, too, are shunt.null */

@@ -40,8 +40,8 @@ static int document_gc(lua_State *L) {
 /* No function of the writer raises a Lua error: a part of the document would leak. */
 typedef struct writer {
   lua_State *L;
-  int blob, object;         /* stack positions of these metatables */
-  const char *const *first; /* keys that go before the others */
+  int blob, object, decision; /* stack positions of these metatables */
+  const char *const *first;   /* keys that go before the others */
   size_t nfirst;
   size_t digits; /* digits that a number needs to be read back exactly */
   shunt_error *err;
@@ -210,6 +210,15 @@ static json_t *encode_table(writer *w, int index, int depth) {
   return refuse(w, "a table must be a list without holes or have names as keys");
 }
 
+static json_t *encode_decision(writer *w, int index, int depth) {
+  lua_State *L = w->L;
+  lua_pushcfunction(L, bind_decision_table);
+  lua_pushvalue(L, index);
+  json_t *made = lua_pcall(L, 1, 1, 0) ? checked(w, NULL) : encode_table(w, lua_gettop(L), depth);
+  lua_pop(L, 1);
+  return made;
+}
+
 static json_t *encode(writer *w, int index, int depth) {
   lua_State *L = w->L;
   if (!lua_checkstack(L, 8)) return checked(w, NULL);
@@ -231,6 +240,7 @@ static json_t *encode(writer *w, int index, int depth) {
     break;
   case LUA_TUSERDATA:
     if (has_metatable(L, index, w->blob)) return encode_blob(w, lua_touserdata(L, index));
+    if (has_metatable(L, index, w->decision)) return encode_decision(w, index, depth);
     break;
   case LUA_TTABLE:
     return encode_table(w, index, depth);
@@ -260,7 +270,8 @@ static int json_write(lua_State *L) {
   luaL_getmetatable(L, LUA_NODE_BLOB);
   luaL_getmetatable(L, BIND_OBJECT);
   luaL_getmetatable(L, BIND_META);
-  writer w = {.L = L, .blob = 5, .object = 6, .digits = 15, .err = &c->err};
+  luaL_getmetatable(L, BIND_DECISION);
+  writer w = {.L = L, .blob = 5, .object = 6, .decision = 8, .digits = 15, .err = &c->err};
   order_at(L, c, 2, &w);
   d->root = encode(&w, 1, 1);
   if (!d->root) return bind_fail(L, c);

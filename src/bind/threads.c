@@ -16,6 +16,7 @@ threads *threads_new(shunt_app *app, bool drain, int nlist) {
     return NULL;
   }
   w->app = app;
+  w->process = process_number();
   w->drain = drain;
   w->nlist = nlist;
   thread_cond_init(&w->changed);
@@ -31,7 +32,9 @@ static void ask_to_stop(threads *w) {
   if (w->worker) shunt_worker_stop(w->worker);
 }
 
+/* In the child of a fork, there are no such threads. */
 void threads_free(threads *w) {
+  if (w->process != process_number()) return;
   ask_to_stop(w);
   for (int i = 0; i < w->nlist; i++) {
     if (i < w->started)
@@ -87,6 +90,7 @@ void threads_job_ends(threads *w) {
 }
 
 bool threads_stop(threads *w, bool bounded, int64_t ms) {
+  if (w->process != process_number()) return true;
   int64_t until = from_now_ns(ms);
   ask_to_stop(w);
   pthread_mutex_lock(&w->lock);

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "base/process.h"
 #include "bind/bind.h"
 
 typedef struct threads threads;
@@ -21,6 +22,7 @@ typedef struct thread {
 
 struct threads {
   shunt_app *app;
+  unsigned process; /* process_number() of the process that has the threads */
   shunt_worker *worker;
   lua_CFunction open; /* the module, for the states of its threads */
   bool drain;         /* end when no job is due */

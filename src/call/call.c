@@ -24,7 +24,7 @@ static shunt_status find_blobs(node *n, arena *a, shunt_error *err) {
 }
 
 static shunt_status parse(const char *json, arena *a, node **out, shunt_error *err) {
-  if (!json) return error_set(err, SHUNT_E_USAGE, "the JSON is missing");
+  if (!json) return error_null(err, "json");
   return node_from_json(a, json, strlen(json), out, err);
 }
 
@@ -61,7 +61,6 @@ shunt_status shunt_call(shunt_session *s, const char *json, char **reply, shunt_
   VISIT(v);
   if (!reply) return error_null(err, "reply");
   *reply = NULL;
-  if (!json) return error_null(err, "json");
   shunt_status status = visit_begin(&v, s, err);
   if (status) return status;
   calling c = {.s = s, .text = json, .err = err};

@@ -1,7 +1,7 @@
 /* For: one call in JSON on its way: {"select":"task","where":{…}}. The name of the verb says what is done, its value to
  * what; other names are options, those of Lua.
  * Owner: shunt_call, which frees all of it. What is read lies in the arena.
- * Use: verb_find(c); verb->read(c); verb->run(c), which writes the reply. */
+ * Use: status = call_find_verb(c); …c->verb->read…; …c->verb->run…, which writes the reply. */
 #ifndef SHUNT_CALL_CALLING_H
 #define SHUNT_CALL_CALLING_H
 

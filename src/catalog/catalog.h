@@ -77,6 +77,7 @@ typedef struct cat_client {
   uint32_t id;
   cat_engine engine;
   bool replica;         /* role: replica */
+  bool trace_comments;  /* statements of sampled traces say so in a comment */
   const char *server;   /* whose limit its connections count under; NULL: none */
   const char *filename; /* absolute or relative to the working folder, ready to open; NULL: the engine has no files */
   bool create;          /* sqlite3: make the file if it does not exist */

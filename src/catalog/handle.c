@@ -4,15 +4,16 @@
 
 static const char *const kinds[CAT_NKINDS] = {"model", "relation", "instance", "client"};
 
-bool handles_init(handles *h) {
-  memset(h, 0, sizeof *h);
-  return pthread_mutex_init(&h->lock, NULL) == 0;
-}
+/* Handles are taken once for each name: one lock for all apps, which a fork can hold. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+void handles_at_fork(process_step step) { process_step_lock(&lock, step); }
+
+void handles_init(handles *h) { memset(h, 0, sizeof *h); }
 
 void handles_end(handles *h) {
   for (int kind = 0; kind < CAT_NKINDS; kind++) map_free(&h->names[kind]);
   arena_free(&h->arena);
-  pthread_mutex_destroy(&h->lock);
 }
 
 /* Under the lock. */
@@ -29,10 +30,10 @@ static shunt_status add(handles *h, cat_kind kind, const char *name, uint32_t *h
 
 shunt_status handles_take(handles *h, cat_kind kind, const char *name, uint32_t *handle, shunt_error *err) {
   shunt_status status = SHUNT_OK;
-  pthread_mutex_lock(&h->lock);
+  pthread_mutex_lock(&lock);
   *handle = (uint32_t)(uintptr_t)map_get(&h->names[kind], name);
   if (!*handle) status = add(h, kind, name, handle, err);
-  pthread_mutex_unlock(&h->lock);
+  pthread_mutex_unlock(&lock);
   return status;
 }
 

@@ -6,15 +6,14 @@
 #ifndef SHUNT_CATALOG_HANDLE_H
 #define SHUNT_CATALOG_HANDLE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/process.h"
 #include "catalog/catalog.h"
 
 enum { HANDLE_MOST = 4096 /* of all kinds together */ };
 
 typedef struct handles {
-  pthread_mutex_t lock;
   map names[CAT_NKINDS]; /* to their number */
   _Atomic(const char *) texts[HANDLE_MOST];
   size_t count;
@@ -27,8 +26,9 @@ typedef struct handle_results {
   _Atomic(const void *) found[HANDLE_MOST];
 } handle_results;
 
-bool handles_init(handles *h);
+void handles_init(handles *h);
 void handles_end(handles *h);
+void handles_at_fork(process_step step);
 /* Finds the thing of that kind and name in the catalog. Errors: NOT_FOUND. */
 shunt_status handle_lookup(const catalog *c, cat_kind kind, const char *name, const void **out, shunt_error *err);
 /* The handle of a name; the same name always has the same handle. Handles are never freed: take them only for names

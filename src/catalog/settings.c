@@ -75,6 +75,9 @@ static const schema_field client_rows[] = {
     {"server", NAME, AT(cat_client, server), POOLS,
      SAYS("One of `servers`: the connections of its clients count together."),
      SEE("[Limits for several pools](pools.md#limits-for-several-pools)")},
+    {"traceComments", BOOLEAN, IS("false"), AT(cat_client, trace_comments),
+     SAYS("pg, mysql: statements of a session whose attribute `traceparent` is sampled end in it, as an SQL comment."),
+     SEE("[Tracing](sessions.md#tracing)")},
     {"role", WORD(roles), IS("primary"), AT(cat_client, replica),
      SAYS("Shown in the decision's role. A replica takes no writes.")},
     END};

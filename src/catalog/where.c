@@ -103,7 +103,9 @@ static shunt_status read_pattern(reader *r, const char *column, const char *word
   if (node_is_text(from)) return read_one(r, from, out);
   if (from->kind != NODE_MAP) return wants(r, column, word, "text, such as \"A%\"", from);
   if (from->count != 2 || !node_is_text(parts[0]) || !node_is_text(parts[1]))
-    return error_usage_at(r->err, from->at, "where.%s: %s with an escape is written {\"50!%%\", escape = \"!\"}",
+    return error_usage_at(r->err, from->at,
+                          "where.%s: %s with an escape is written {\"50!%%\", escape = \"!\"}, or "
+                          "{pattern = \"50!%%\", escape = \"!\"}",
                           column, word);
   return set_values(r, out, parts, 2);
 }

@@ -1,7 +1,7 @@
 /* For: one interface to every engine. Only the engine's own folder includes its client library.
  * Owner: a connection belongs to who opened it, and one thread uses it at a time. Its statements belong to it.
- * Use: e = driver_for(client->engine); e->open(client, deadline_ns, &conn, err); e->send(conn, …);
- * e->receive(conn, …); e->close(conn).
+ * Use: e = driver_for(client->engine); driver_open(e, client, deadline_ns, &conn, err) (opened.h); e->send(conn, …);
+ * e->receive(conn, …); driver_close(conn).
  *
  * How to add an engine, NAME:
  * 1. A row in CAT_ENGINE_MAP (catalog/catalog.h). It declares driver_NAME and makes driver_for find it.
@@ -220,6 +220,7 @@ typedef struct driver_engine {
   /* SQL, of printf: for the rest of the transaction a lock is waited for %lld ms at most. NULL: such waits end anyway
    */
   const char *lock_limit;
+  bool comments;   /* a server gets the statements, and may log them: a comment in one is of use */
   bool typed;      /* refuses to compare a column with one of another kind */
   const char *sum; /* SQL: column @ plus the number ?, for an engine whose integers become floats if they overflow.
                     * NULL: @ + ? */
@@ -266,6 +267,10 @@ typedef struct driver_engine {
   /* Connections. deadline_ns of clock_monotonic_ns: fails with TIMEOUT then; 0: only the client's own limits. */
   shunt_status (*open)(const cat_client *client, int64_t deadline_ns, driver_conn **conn, shunt_error *err);
   void (*close)(driver_conn *conn); /* accepts NULL */
+  /* In the child of a fork: the connection is the parent's, perhaps in the middle of a call of another thread. From now
+   * on nothing that is done with it reaches the server or the file. nowhere is a file to put in place of a socket, or
+   * -1. Calls only what a signal handler may call. */
+  void (*leave)(driver_conn *conn, int nowhere);
   /* Whether an idle connection still works, as far as that shows without asking the server. NULL: always. */
   bool (*alive)(driver_conn *conn);
   /* Notes that hand-written SQL is about to be sent for this session: sets `altered` or `used_by`. NULL: the driver
@@ -352,6 +357,7 @@ struct driver_conn {
   const driver_engine *engine;
   const cat_client *client;
   bool broken;         /* must not be used again */
+  bool once;           /* the next statement is not kept as a prepared one. Set by the user of the connection */
   bool replaced;       /* so is every other connection that was open when this was seen: the file is another one now */
   bool altered;        /* a statement may have changed the connection itself: reset it before it is used again */
   bool in_transaction; /* from begin to commit or rollback */
@@ -389,6 +395,7 @@ struct driver_conn {
   /* The pool's: sleeps while the file is locked, since since_ns. Returns false if the lock can never come free, with
    * the reason in why. NULL: waits without that check. */
   bool (*nap)(driver_conn *conn, int64_t since_ns, int64_t nap_ns, char *why, size_t room);
+  struct driver_conn *next_opened, *before_opened; /* of opened.c */
 };
 
 #define DRIVER_DECLARE(symbol, name, ...) extern const driver_engine driver_##name;

@@ -1,4 +1,4 @@
-#define _DEFAULT_SOURCE
+#define _GNU_SOURCE
 #include "driver/socket.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -70,3 +71,7 @@ void socket_keep_alive(int fd) {
 }
 
 void socket_close_on_exec(int fd) { fcntl(fd, F_SETFD, FD_CLOEXEC); }
+
+void socket_leave(int socket, int nowhere) {
+  if (socket >= 0 && nowhere >= 0) dup3(nowhere, socket, O_CLOEXEC);
+}

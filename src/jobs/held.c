@@ -118,3 +118,8 @@ shunt_status held_note(const job_store *store, const push *p) {
   pthread_mutex_unlock(&all.lock);
   return shunt_on_commit(store->c.s, stay, h, drop, store->c.err);
 }
+
+void held_at_fork(process_step step) {
+  if (step == PROCESS_CHILD) all.first = NULL;
+  process_step_lock(&all.lock, step);
+}

@@ -5,6 +5,7 @@
 #ifndef SHUNT_JOBS_HELD_H
 #define SHUNT_JOBS_HELD_H
 
+#include "base/process.h"
 #include "jobs/push.h"
 
 /* CONFLICT if the wait could never end. The push has a unique key. */
@@ -12,5 +13,7 @@ shunt_status held_check(const job_store *store, const push *p);
 /* Until the end of the store's transaction, or of its savepoint. Without a transaction, nothing is held. Errors:
  * MEMORY. */
 shunt_status held_note(const job_store *store, const push *p);
+/* Open transactions stay the parent's. */
+void held_at_fork(process_step step);
 
 #endif

@@ -43,6 +43,10 @@ static shunt_status lost(const shunt_job *job, shunt_error *err) {
 }
 
 /* The job was found there: the tables exist. */
+static shunt_status check_job(const shunt_job *job, shunt_error *err) {
+  return job ? worker_check(job->worker, err) : error_null(err, "job");
+}
+
 static shunt_status enter(job_store *store, const shunt_job *job, shunt_error *err) {
   shunt_status status = store_enter(store, job->session, 0, err);
   store->made = true;
@@ -64,7 +68,7 @@ static shunt_status lock_row(const shunt_job *job, job_store *store) {
 
 shunt_status shunt_job_hold(shunt_job *job, shunt_error *err) {
   job_store store;
-  if (!job) return error_null(err, "job");
+  if (check_job(job, err)) return SHUNT_E_USAGE;
   shunt_status status = enter(&store, job, err);
   if (status) return status;
   const transaction *t = transaction_find(job->session, store.client, store.level);
@@ -147,7 +151,7 @@ static shunt_status check_result(const shunt_job *job, const char *result, shunt
 shunt_status shunt_job_complete(shunt_job *job, const char *result_json, shunt_error *err) {
   const char *result = result_json ? result_json : "null";
   job_store store;
-  if (!job) return error_null(err, "job");
+  if (check_job(job, err)) return SHUNT_E_USAGE;
   shunt_status status = check_result(job, result, err);
   if (!status) status = enter(&store, job, err);
   if (status) return status;
@@ -291,7 +295,7 @@ typedef shunt_status (*recorder)(shunt_job *job, const shunt_error *why, const c
 
 static shunt_status record(shunt_job *job, const shunt_error *why, recorder as, shunt_error *err) {
   char *text;
-  if (!job) return error_null(err, "job");
+  if (check_job(job, err)) return SHUNT_E_USAGE;
   if (!why) return error_null(err, "why");
   shunt_status status = failure_write(why, &text, err);
   if (status) {
@@ -339,7 +343,7 @@ static void forget_running(shunt_job *job) {
 }
 
 void shunt_job_free(shunt_job *job) {
-  if (!job) return;
+  if (!job || worker_check(job->worker, NULL)) return;
   if (job->session) wait_run_end(&job->session->party);
   shunt_session_close(job->session);
   forget_running(job);

@@ -33,3 +33,8 @@ bool signal_wait(uint64_t seen, int64_t until_ns, const atomic_bool *stop) {
   pthread_mutex_unlock(&lock);
   return was;
 }
+
+void signal_at_fork(process_step step) {
+  if (step == PROCESS_CHILD) thread_cond_init(&raised); /* threads of the parent may wait for it */
+  process_step_lock(&lock, step);
+}

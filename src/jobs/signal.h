@@ -8,11 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/process.h"
+
 /* A job may be ready, or have ended. */
 void signal_raise(void);
 uint64_t signal_count(void);
 /* Waits until it is raised after `seen`, until `until_ns` (of clock_monotonic_ns), or until *stop, which must be set
  * before a raise. True: it was raised. */
 bool signal_wait(uint64_t seen, int64_t until_ns, const atomic_bool *stop);
+void signal_at_fork(process_step step);
 
 #endif

@@ -74,6 +74,7 @@ shunt_status worker_open(const worker_host *host, const shunt_worker_options *op
   shunt_worker *w = base_zalloc(sizeof *w);
   if (!w) return error_memory(err);
   w->host = *host;
+  w->process = process_number();
   w->outdated = true;
   w->wake[0] = w->wake[1] = -1;
   atomic_init(&w->stopping, false);
@@ -105,7 +106,7 @@ void shunt_worker_break_off(shunt_worker *w) {
 }
 
 void shunt_worker_close(shunt_worker *w) {
-  if (!w) return;
+  if (!w || worker_check(w, NULL)) return;
   lease_end(w);
   shunt_session_close(w->session);
   shunt_session_close(w->renewing);
@@ -147,6 +148,7 @@ shunt_status shunt_worker_next(shunt_worker *w, int64_t wait_ms, shunt_job **job
   if (!job) return error_null(err, "job");
   *job = NULL;
   if (!w) return error_null(err, "worker");
+  if (worker_check(w, err)) return SHUNT_E_USAGE;
   for (;;) {
     uint64_t seen = signal_count();
     shunt_status status = next_started(w, job, err);

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "base/process.h"
 #include "jobs/envelope.h"
 #include "jobs/leap.h"
 #include "jobs/signal.h"
@@ -23,6 +24,7 @@ typedef struct worker_host {
 
 struct shunt_worker {
   worker_host host;
+  unsigned process;        /* process_number(): it is of no use in any other */
   arena owned;             /* texts */
   shunt_worker_options of; /* copied: what it was opened for */
   const char *name;
@@ -57,6 +59,15 @@ struct shunt_worker {
       {"instance", event_text((job)->info.instance)}, {                                                                \
     "attempt", shunt_integer((job)->info.attempt)                                                                      \
   }
+
+/* Errors: USAGE, in the child of the process that opened it. */
+static inline shunt_status worker_check(const shunt_worker *w, shunt_error *err) {
+  if (w->process == process_number()) return SHUNT_OK;
+  return error_set(
+      err, SHUNT_E_USAGE,
+      "this process was forked, and the worker belongs to the process before: open a worker here, and leave "
+      "that one and its jobs alone");
+}
 
 static inline event_sink *worker_events(const shunt_worker *w) { return w->session->generation.events; }
 

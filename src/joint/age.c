@@ -45,3 +45,5 @@ int64_t joint_age_s(const char *id, uint32_t time_s) {
   pthread_mutex_unlock(&seen.lock);
   return age_s;
 }
+
+void joint_age_at_fork(process_step step) { process_step_lock(&seen.lock, step); }

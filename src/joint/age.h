@@ -8,7 +8,10 @@
 
 #include <stdint.h>
 
+#include "base/process.h"
+
 /* time_s: since 1970, by the clock of the host that made the id. Never negative. */
 int64_t joint_age_s(const char *id, uint32_t time_s);
+void joint_age_at_fork(process_step step);
 
 #endif

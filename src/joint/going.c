@@ -85,3 +85,8 @@ void joint_going_finished(uint64_t left) {
   }
   pthread_mutex_unlock(&lock);
 }
+
+void joint_going_at_fork(process_step step) {
+  if (step == PROCESS_CHILD) all = NULL;
+  process_step_lock(&lock, step);
+}

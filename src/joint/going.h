@@ -4,6 +4,7 @@
 #ifndef SHUNT_JOINT_GOING_H
 #define SHUNT_JOINT_GOING_H
 
+#include "base/process.h"
 #include "joint/name.h"
 
 typedef struct joint_going {
@@ -27,5 +28,7 @@ uint32_t joint_going_oldest(uint32_t number);
 /* What is left now, and later: that all of it up to then has been finished. */
 uint64_t joint_going_left(void);
 void joint_going_finished(uint64_t left);
+/* What is under way stays the parent's. */
+void joint_going_at_fork(process_step step);
 
 #endif

@@ -49,9 +49,12 @@ static uint32_t host_here(void) {
   return (uint32_t)map_hash(text, size + (more > 0 ? (size_t)more : 0));
 }
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+void joint_name_at_fork(process_step step) { process_step_lock(&lock, step); }
+
 /* A fork is a process of its own. */
 static joint_name here(void) {
-  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   static joint_name own;
   pthread_mutex_lock(&lock);
   uint32_t pid = (uint32_t)getpid() & MOST_PID;

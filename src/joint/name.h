@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/process.h"
+
 enum {
   JOINT_ID_ROOM = 65,  /* with its NUL */
   JOINT_ID_BYTES = 60, /* without the branch: the transaction as a whole */
@@ -28,6 +30,8 @@ typedef struct joint_name {
   uint32_t host, pid, start, number, time_s;
   unsigned branch;
 } joint_name;
+
+void joint_name_at_fork(process_step step);
 
 /* A name of this process that has not been used. */
 joint_name joint_name_new(uint64_t store);

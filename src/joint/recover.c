@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "driver/opened.h"
 #include "joint/age.h"
 #include "joint/going.h"
 
@@ -51,8 +52,8 @@ static bool is_stopped(const recovery *r) { return r->look->stop && atomic_load(
 /* ---- connections ---- */
 
 shunt_status joint_connect(const cat_client *client, driver_conn **conn, shunt_error *err) {
-  const driver_engine *engine = driver_for(client->engine);
-  shunt_status status = engine->open(client, clock_monotonic_ns() + JOINT_CONNECT_S * NS_PER_S, conn, err);
+  shunt_status status =
+      driver_open(driver_for(client->engine), client, clock_monotonic_ns() + JOINT_CONNECT_S * NS_PER_S, conn, err);
   if (status)
     *conn = NULL;
   else
@@ -61,7 +62,7 @@ shunt_status joint_connect(const cat_client *client, driver_conn **conn, shunt_e
 }
 
 static void hang_up(peer *p) {
-  if (p->conn) p->conn->engine->close(p->conn);
+  driver_close(p->conn);
   p->conn = NULL;
 }
 

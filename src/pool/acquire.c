@@ -25,6 +25,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "driver/opened.h"
 #include "pool/pool_inner.h"
 #include "pool/wait.h"
 
@@ -168,11 +169,12 @@ static bool has_connections(client_pools *cp) {
 static shunt_status connect_to(client_pools *cp, int64_t deadline_ns, opening *o, driver_conn **conn,
                                shunt_error *err) {
   circuit_attempt attempt;
-  shunt_status status = cp->engine->alive ? circuit_enter(&cp->circuit, cp->client.name, &attempt, err) : SHUNT_OK;
+  shunt_status status = pool_check_left(cp, err);
+  if (!status && cp->engine->alive) status = circuit_enter(&cp->circuit, cp->client.name, &attempt, err);
   o->tried = !status;
   o->full = false;
   if (status) return status;
-  status = cp->engine->open(&cp->client, deadline_ns, conn, err);
+  status = driver_open(cp->engine, &cp->client, deadline_ns, conn, err);
   o->full = status && cp->engine->is_full && cp->engine->is_full(err);
   const bool works = o->full && has_connections(cp);
   if (cp->engine->alive) report_circuit(cp, circuit_leave(&cp->circuit, &attempt, status, works ? NULL : err), err);

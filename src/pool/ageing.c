@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "driver/opened.h"
 #include "pool/jitter.h"
 #include "pool/pool_inner.h"
 
@@ -28,7 +29,7 @@ static void unlist(pool *pl, const driver_conn *conn) {
 
 /* Closing may take long: it happens without a lock. */
 static void close_unlisted(pool *pl, driver_conn *conn, const char *reason) {
-  pl->of->engine->close(conn);
+  driver_close(conn);
   house_leave(pl);
   pool_report_closed(pl->of, pl, reason);
   tally_add(&pl->record->closed, 1, true);
@@ -129,6 +130,8 @@ static void take_leaver(pool *pl, size_t i, pool_leaver *out) {
   unlist(pl, out->conn);
   client_pools_share(pl->of);
 }
+
+void pool_take_idle(pool *pl, pool_leaver *out) { take_leaver(pl, 0, out); }
 
 static bool take_due(pool *pl, int64_t now_ns, pool_leaver *out) {
   size_t i = 0;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "driver/opened.h"
 #include "pool/pool_inner.h"
 
 static bool init_pool(pool *pl, client_pools *cp, int level) {
@@ -21,7 +22,7 @@ static void end_pool(const client_pools *cp, pool *pl) {
   assert(pl->open == (int)pl->nidle && !pl->waitlist.first);
   for (size_t i = 0; i < pl->nidle; i++) {
     record_close(pl->record, pl->idle[i]);
-    cp->engine->close(pl->idle[i]);
+    driver_close(pl->idle[i]);
     house_leave(pl);
     pool_report_closed(cp, pl, "its pool is closed");
   }

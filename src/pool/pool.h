@@ -6,6 +6,7 @@
 #define SHUNT_POOL_POOL_H
 
 #include "base/event.h"
+#include "base/process.h"
 #include "driver/driver.h"
 #include "pool/wait.h"
 
@@ -19,6 +20,13 @@ shunt_status pools_new(const catalog *c, const pools *before, event_sink *events
 void pools_free(pools *p);
 /* Pools of old that the newest generation does not use close their idle connections, and keep none from now on. */
 void pools_drain(pools *old, const pools *newest);
+
+/* Before a fork: closes idle connections to database files. The caller holds no lock. */
+void pools_close_files(void);
+/* Nothing else of the pools may be used in the child, except for the next function. */
+void pools_at_fork(process_step step);
+/* In the child: clients of p whose database was in the memory of the parent, which used it, are refused. */
+void pools_leave_private(pools *p, const pools *parent);
 
 /* Who asks for a connection, and how. */
 typedef struct pool_request {

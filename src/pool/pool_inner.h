@@ -54,6 +54,7 @@ typedef struct client_pools {
   house *house;       /* outlives it, too */
   pool_limit *server; /* the house's; NULL: none */
   bool private_database;
+  bool left;            /* that database is in the memory of the parent process */
   bool levels;          /* false: level 0 serves all levels */
   atomic_int refs;      /* generations that use it, and leavers; it sinks under the house's lock */
   atomic_bool drained;  /* the newest generation does not use it: no idle connection is kept */
@@ -138,8 +139,15 @@ typedef struct pool_leaver {
 bool pools_take_longest_idle(house *h, const pool_limit *limit, pool_leaver *out);
 /* The same, of all pools on the server of this one, except itself. */
 bool pools_take_idle_beside(house *h, const pool *pl, pool_leaver *out);
+/* Takes out the connection that was idle for longest; one is idle. The caller holds both locks. */
+void pool_take_idle(pool *pl, pool_leaver *out);
 /* The caller holds no lock. */
 void pool_close_leaver(const pool_leaver *l);
+
+/* ---- forks.c ---- */
+
+/* Errors: USAGE, if the client's database is left. */
+shunt_status pool_check_left(const client_pools *cp, shunt_error *err);
 
 /* ---- full.c; the caller holds the pool's lock ---- */
 

@@ -6,6 +6,7 @@
 #ifndef SHUNT_POOL_RECORD_H
 #define SHUNT_POOL_RECORD_H
 
+#include "base/probe.h"
 #include "driver/driver.h"
 
 struct house;
@@ -32,6 +33,7 @@ static inline void record_close(pool_record *r, const driver_conn *conn) {
 }
 
 static inline void record_wait(pool_record *r, int64_t waited_ns, shunt_status status) {
+  PROBE(pool__waited, 4, r->client, r->level, waited_ns, status);
   histogram_add(&r->waits, waited_ns, true);
   if (status == SHUNT_E_TIMEOUT) tally_add(&r->timeouts, 1, true);
 }

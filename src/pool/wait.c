@@ -303,6 +303,23 @@ void wait_unwatch(pool *pl) {
   pthread_mutex_unlock(&graph.lock);
 }
 
+bool wait_find_watched(bool (*fn)(void *ud, pool *pl), void *ud) {
+  bool found = false;
+  pthread_mutex_lock(&graph.lock);
+  for (pool *pl = graph.watched; pl && !found; pl = pl->next_watched) found = fn(ud, pl);
+  pthread_mutex_unlock(&graph.lock);
+  return found;
+}
+
+void wait_at_fork(process_step step) {
+  if (step == PROCESS_CHILD) {
+    graph.first = NULL;
+    graph.runs = NULL;
+    graph.watched = NULL;
+  }
+  process_step_lock(&graph.lock, step);
+}
+
 void wait_run_begin(wait_party *party, const char *key) {
   pthread_mutex_lock(&graph.lock);
   party->runs = key;

@@ -9,6 +9,7 @@
 #ifndef SHUNT_POOL_WAIT_H
 #define SHUNT_POOL_WAIT_H
 
+#include "base/process.h"
 #include "driver/driver.h"
 
 struct pool;
@@ -60,6 +61,10 @@ bool wait_nap(driver_conn *conn, int64_t since_ns, int64_t nap_ns, char *why, si
 /* Registers pools whose connections write to files, so that the graph finds the connection that has locked a file. */
 void wait_watch(struct pool *pool);
 void wait_unwatch(struct pool *pool);
+/* Calls fn with each of them under the graph's lock, until it returns true, which is returned. */
+bool wait_find_watched(bool (*fn)(void *ud, struct pool *pool), void *ud);
+/* In the child, nothing waits, and the pools are the parent's. */
+void wait_at_fork(process_step step);
 
 /* The key identifies the job in all databases, the name is for people; both are borrowed until wait_end. Errors:
  * CONFLICT. */

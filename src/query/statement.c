@@ -1,6 +1,8 @@
 #include "query/statement.h"
 
 #include "base/clock.h"
+#include "base/probe.h"
+#include "query/comment.h"
 #include "query/slow.h"
 #include "query/table.h"
 #include "session/outcome.h"
@@ -37,6 +39,7 @@ static void tell(call *c, const execution *e, size_t nrows, int64_t took_ns, shu
 
 void execution_tell(call *c, const execution *e, driver_conn *conn, size_t nrows, shunt_status status) {
   const int64_t took_ns = clock_monotonic_ns() - e->started_ns;
+  PROBE(statement__done, 6, e->client->name, e->level, e->sql, took_ns, nrows, status);
   driver_count_statement(&conn->counts, may_write(e) ? SHUNT_WRITE : SHUNT_READ, took_ns, status);
   if (c->s->observer.fn || observer_there(c->s->generation.observer) || slow_is_watched(c->s))
     tell(c, e, nrows, took_ns, status);
@@ -63,13 +66,28 @@ static bool may_repeat(execution *e, const driver_conn *conn) {
   return may;
 }
 
+/* With the comment of its trace, if that is wanted. */
+static shunt_status send_text(const call *c, const execution *e, driver_conn *conn) {
+  const char *sql = e->sql;
+  size_t size = e->size;
+  if (comment_wanted(c, e->client, conn->engine)) {
+    shunt_status status = comment_add(c, e->by_hand, &sql, &size);
+    if (status) return status;
+    conn->once = sql != e->sql;
+  }
+  shunt_status status = conn->engine->send(conn, sql, size, e->params, e->nparams, c->err);
+  conn->once = false;
+  return status;
+}
+
 shunt_status execution_send(call *c, execution *e, driver_conn *conn, bool *again) {
   execution_start(e);
   if (may_write(e)) transaction_note_write(c->s, conn);
   e->affected = e->generated_id = 0;
   if (!e->reads) conn->unsure = true;
   if (e->by_hand) note_by_hand(c, e, conn);
-  shunt_status status = conn->engine->send(conn, e->sql, e->size, e->params, e->nparams, c->err);
+  shunt_status status = send_text(c, e, conn);
+  PROBE(statement__sent, 3, e->client->name, e->level, e->sql);
   e->sent = !status;
   if (status) execution_tell(c, e, conn, 0, status);
   *again = status == SHUNT_E_DATASOURCE && may_repeat(e, conn);

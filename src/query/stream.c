@@ -167,11 +167,19 @@ static shunt_status next_rows(shunt_stream *s, shunt_error *err) {
   return execution_end(&c, &s->e, s->failed);
 }
 
+/* A row that is fetched already, which is the stream's own. */
+static shunt_status fetched_row(shunt_stream *s, const shunt_value **row, shunt_error *err) {
+  if (s->link.conn && visit_is_elsewhere(s->link.s)) return visit_refuse(s->link.s, err);
+  *row = rows_row(s->rows, s->row++);
+  return SHUNT_OK;
+}
+
 shunt_status shunt_stream_next(shunt_stream *s, const shunt_value **row, shunt_error *err) {
-  VISIT(v);
   if (!row) return error_null(err, "row");
   *row = NULL;
   if (!s) return error_null(err, "stream");
+  if (s->row < s->nrows && !s->failed && !s->link.over) return fetched_row(s, row, err);
+  VISIT(v);
   shunt_status status = s->link.conn ? visit_begin(&v, s->link.s, err) : SHUNT_OK;
   if (status) return status;
   const bool some_left = s->more || s->row < s->nrows;
@@ -191,7 +199,7 @@ void shunt_stream_close(shunt_stream *s) {
   VISIT(v);
   if (!s) return;
   if (s->link.conn || s->link.tx) {
-    visit_wait(&v, s->link.s);
+    if (!visit_wait(&v, s->link.s)) return; /* it is the parent's, and so is the stream */
     if (s->link.conn) tell_end(s, SHUNT_OK);
     stream_leave(&s->link);
   }

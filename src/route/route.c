@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/probe.h"
 #include "base/text.h"
 #include "route/route_inner.h"
 
@@ -91,6 +92,8 @@ static shunt_status ask_rules(route *r, route_lane *l, const route_request *q, r
     if (made && !d->as.outside) remember(r, q, d, outcome, status ? err->message : NULL);
   }
   pthread_mutex_unlock(&l->lock);
+  PROBE(rules__asked, 5, q->model ? q->model->name : "", q->instance->name, d->as.client ? d->as.client : "",
+        d->as.rule ? d->as.rule : "", status);
   report_slow(r, q, outcome);
   return status;
 }
@@ -122,10 +125,7 @@ static shunt_status audit(route *r, route_lane *l, const route_request *q, route
   report_slow(r, q, outcome);
   if (status == SHUNT_E_LIMIT || status == SHUNT_E_MEMORY) return serve(outcome->found, q, d, err); /* no answer */
   bool made = status == SHUNT_OK || status == SHUNT_E_DENIED;
-  if (made && same_decision(&before, &d->as)) {
-    d->as.remembered = true;
-    return status;
-  }
+  if (made && same_decision(&before, &d->as)) return serve(outcome->found, q, d, err);
   tally_add(&l->differences, 1, l->shared);
   route_remember(r, false);
   d->as.not_remembered = why_not_rememberable(r, q);
@@ -154,10 +154,12 @@ shunt_status route_decide(route *r, const route_request *request, route_decision
   draws->memo = request->picks;
   draws->held = request->transaction;
   draws->count = 0;
+  d->repeats = NULL;
   const trie_leaf *leaf = is_rememberable(r, request) ? trie_find(&r->trie, request, &l->picker, draws) : NULL;
   bool known = leaf && !is_chosen_by_null(leaf, request);
   if (known && !is_due(r, l)) {
     lane_count_hit(l, leaf->id);
+    if (leaf->repeats && !draws->count) d->repeats = leaf;
     return serve(leaf, request, d, err);
   }
   outcome.wanted = NULL;
@@ -165,6 +167,13 @@ shunt_status route_decide(route *r, const route_request *request, route_decision
   draws->like = NULL;
   draws->walked = draws->count;
   return known ? audit(r, l, request, d, &outcome, err) : ask_rules(r, l, request, d, &outcome, err);
+}
+
+bool route_repeat(route *r, const trie_leaf *repeats) {
+  route_lane *l = atomic_load_explicit(&r->lanes[slot_of_thread()], memory_order_acquire);
+  if (!l || !remembers(r) || r->audit_every) return false;
+  lane_count_hit(l, repeats->id);
+  return true;
 }
 
 shunt_status route_guard(route *r, const route_request *request, const cat_client *client, route_decision *d,
@@ -230,6 +239,10 @@ shunt_status route_new(const catalog *c, rule_host *host, uint64_t generation, c
   }
   *out = r;
   return SHUNT_OK;
+}
+
+shunt_status route_clone_host(const route *r, rule_host **out, shunt_error *err) {
+  return rule_host_clone(r->host, out, err);
 }
 
 void route_free(route *r) {

@@ -36,6 +36,10 @@ typedef struct route_decision {
   size_t fields_capacity, depends_capacity;
   arena texts;
   bool passing; /* some of the reads that it depends on end with it: it can't be remembered */
+  /* Not NULL if it came from the cache, depends on no column and on nothing that the session has written, and no client
+   * was drawn: another request with the same names, op, level, instance and attributes, and in the same transaction if
+   * any, gets it again, by route_repeat. It lives as long as the route. */
+  const struct trie_leaf *repeats;
 } route_decision;
 
 enum { ROUTE_REMEMBER = 1 << 16, ROUTE_MOST_REMEMBERED = CATALOG_MOST_REMEMBERED };
@@ -49,6 +53,8 @@ typedef struct route_settings {
 shunt_status route_new(const catalog *c, rule_host *host, uint64_t generation, const route_settings *settings,
                        route **out, shunt_error *err);
 /* No thread may be inside it. */
+/* A host like the one that the route was made with. Any thread. Errors: those of rule_host_clone. */
+shunt_status route_clone_host(const route *r, rule_host **out, shunt_error *err);
 void route_free(route *r);
 
 /* Makes the calling thread's rule state, so that its first decision does not wait for that. Each thread has its own.
@@ -66,6 +72,9 @@ void route_set_events(route *r, event_sink *events);
 /* On SHUNT_E_DENIED *d is filled too, with client NULL. Errors: DENIED, NOT_FOUND, RULE, LIMIT, MEMORY. */
 shunt_status route_decide(route *r, const route_request *request, route_decision *d, shunt_error *err);
 void route_decision_clear(route_decision *d);
+/* Counts a decision that repeats as found in the cache once more. False: it must be decided anew, because the cache is
+ * off or audited, or because the thread has no rule state yet. */
+bool route_repeat(route *r, const struct trie_leaf *repeats);
 /* Asks only the guards, whether the request may go to this client. d is for their use. Errors: DENIED and those of
  * route_decide. */
 shunt_status route_guard(route *r, const route_request *request, const cat_client *client, route_decision *d,

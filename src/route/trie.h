@@ -72,6 +72,7 @@ enum { TRIE_KIND_MASK = 15 };
 typedef struct trie_leaf {
   uint32_t id;       /* from 0, without gaps */
   bool levels;       /* the level is the request's */
+  bool repeats;      /* it depends on no column and on nothing that the session has written */
   shunt_decision as; /* model, relation and op are the request's, and so is the level if `levels` is set */
   const cat_client *client, *selected;
   const rule_read *const *reads; /* of as.depends_on */

@@ -84,11 +84,16 @@ static uint64_t hash_of(const trie *t, const route_decision *d, bool levels) {
 
 /* ---- making them ---- */
 
+static bool repeats(const route_decision *d) {
+  return !route_depends_on(d, RULE_FIELD_WHERE) && !route_depends_on(d, RULE_FIELD_WROTE);
+}
+
 static trie_leaf *new_leaf(trie *t, const route_decision *d, bool levels, const char *denial) {
   trie_leaf *leaf = arena_new(&t->arena, trie_leaf);
   if (!leaf) return NULL;
   bool fine = true;
   leaf->levels = levels;
+  leaf->repeats = repeats(d);
   leaf->client = d->client;
   leaf->selected = d->selected; /* follows from the trace, which shows the rule that chose it */
   leaf->nplacing = d->nplacing;

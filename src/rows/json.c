@@ -139,3 +139,14 @@ shunt_status rows_json(buf *to, const shunt_rows *rows, shunt_error *err) { retu
 shunt_status rows_json_first(buf *to, const shunt_rows *rows, shunt_error *err) {
   return write_rows(to, rows, false, err);
 }
+
+shunt_status shunt_rows_json(const shunt_rows *rows, char **json, shunt_error *err) {
+  buf text = {0};
+  if (!json) return error_null(err, "json");
+  *json = NULL;
+  if (!rows) return error_null(err, "rows");
+  shunt_status status = rows_json(&text, rows, err);
+  if (!status && !(*json = buf_take(&text))) status = error_memory(err);
+  buf_free(&text);
+  return status;
+}

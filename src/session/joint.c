@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "driver/opened.h"
 #include "joint/going.h"
 #include "joint/recover.h"
 #include "session/joint_begin.h"
@@ -95,7 +96,7 @@ static shunt_status make_apart(const transaction *t, uint64_t *store, shunt_erro
   shunt_status status = joint_connect(t->client, &conn, err);
   if (status) return status;
   status = joint_store_make(conn, store, err);
-  conn->engine->close(conn);
+  driver_close(conn);
   return status;
 }
 
@@ -174,7 +175,7 @@ static shunt_status ask_again(joint *j, bool *commits) {
   shunt_status status = joint_connect(j->lead->client, &conn, NULL);
   if (status) return status;
   status = joint_store_fence(conn, j->id, commits, NULL);
-  conn->engine->close(conn);
+  driver_close(conn);
   return status;
 }
 
@@ -216,7 +217,7 @@ static shunt_status finish(const joint *j, const transaction *t, bool commit, sh
   }
   shunt_status status = joint_connect(t->client, &other, why);
   if (!status) status = joint_finish(other, t->joint.id, commit, why);
-  t->conn->engine->close(other);
+  driver_close(other);
   return status;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "driver/opened.h"
 
 static const int64_t OPEN_NS = 10000000000; /* to connect */
 
@@ -18,7 +19,7 @@ shunt_status listener_open(const cat_client *client, const char *channel, listen
   listener *l = base_zalloc(sizeof *l);
   if (!l) return error_memory(err);
   shunt_status status = cat_client_copy(&l->settings, client, &l->client) ? SHUNT_OK : error_memory(err);
-  if (!status) status = engine->open(&l->client, clock_monotonic_ns() + OPEN_NS, &l->conn, err);
+  if (!status) status = driver_open(engine, &l->client, clock_monotonic_ns() + OPEN_NS, &l->conn, err);
   if (!status) status = engine->listen(l->conn, channel, err);
   if (status) {
     listener_close(l);
@@ -35,7 +36,7 @@ shunt_status listener_wait(listener *l, int wake_fd, int64_t until_ns, bool *hea
 
 void listener_close(listener *l) {
   if (!l) return;
-  if (l->conn) l->conn->engine->close(l->conn);
+  driver_close(l->conn);
   arena_free(&l->settings);
   base_free(l);
 }

@@ -31,13 +31,25 @@ void observer_free(observer *o) {
   base_free(h);
 }
 
+/* While a callback is replaced, none is there. */
+observer *observer_again(const observer *o) {
+  const host *from = (const host *)o;
+  observer *again = observer_new();
+  if (!again || !atomic_load(&o->there)) return again;
+  ((host *)again)->fn = from->fn;
+  ((host *)again)->ud = from->ud;
+  atomic_init(&again->there, true);
+  return again;
+}
+
 void observer_set(observer *o, observer_fn fn, void *ud) {
   host *h = (host *)o;
   assert(!inside);
   pthread_rwlock_wrlock(&h->lock);
+  atomic_store(&o->there, false);
   h->fn = fn;
   h->ud = ud;
-  atomic_store_explicit(&o->there, fn != NULL, memory_order_relaxed);
+  atomic_store(&o->there, fn != NULL);
   pthread_rwlock_unlock(&h->lock);
 }
 

@@ -17,6 +17,9 @@ typedef struct observer {
 
 observer *observer_new(void);    /* NULL when out of memory */
 void observer_free(observer *o); /* accepts NULL */
+/* Another one with the same callback. In the child of a fork, a thread of the parent may be in the first. NULL when out
+ * of memory. */
+observer *observer_again(const observer *o);
 /* Waits for calls of the callback before. Not inside of it. */
 void observer_set(observer *o, observer_fn fn, void *ud);
 /* o may be NULL. */

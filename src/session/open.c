@@ -9,6 +9,7 @@
 #include "session/call.h"
 #include "session/propagation.h"
 #include "session/stream.h"
+#include "session/traceparent.h"
 #include "session/variables.h"
 #include "session/visit.h"
 
@@ -43,6 +44,12 @@ static shunt_status copy_attrs(shunt_session *s, const shunt_session_options *op
   }
   s->attrs = attrs;
   s->nattrs = options->nattrs;
+  for (size_t i = 0; i < s->nattrs; i++) {
+    const shunt_value *v = &attrs[i].value;
+    if (strcmp(attrs[i].name, TRACEPARENT) == 0 && v->type == SHUNT_TEXT &&
+        traceparent_is_sampled(v->as.bytes, v->size))
+      s->traceparent = v->as.bytes;
+  }
   return SHUNT_OK;
 }
 
@@ -59,6 +66,8 @@ shunt_status session_new(const session_generation *shared, const shunt_session_o
     return status ? status : error_memory(err);
   }
   s->generation = *shared;
+  s->process = process_number();
+  atomic_init(&s->visitor, s->process);
   s->party.number = s->party.session = ++number;
   s->follows = options->follow;
   s->level.now = s->level.opened = options->level;
@@ -81,14 +90,14 @@ shunt_status session_new(const session_generation *shared, const shunt_session_o
 }
 
 void shunt_session_close(shunt_session *s) {
-  if (!s) return;
   visit last = {NULL};
-  visit_wait(&last, s);
+  if (!visit_wait(&last, s)) return;
   stream_end_all(s, NULL, 0);
   propagation_end_all(s);
   blocks_free(s);
   if (s->by_hand) pools_end_session(s->generation.pools, s->party.session);
   route_decision_clear(&s->resolved);
+  memo_drop(&s->memo);
   session_drop_variables(s);
   map_free(&s->tables.by_name);
   base_free(s->switched.list);

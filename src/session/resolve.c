@@ -54,12 +54,20 @@ static inline shunt_status find_target(const shunt_session *s, const shunt_reque
   return status ? status : check_model(*model, *relation, err);
 }
 
-/* The name as the catalog has it, which is the same wherever the two have the same address. */
+/* The constant for a word that stands for a client, or NULL. */
+static const char *find_word(const char *given, bool modes) {
+  static const char *const words[] = {CATALOG_DEFAULT, CATALOG_INHERIT, CATALOG_INITIAL, CATALOG_AUTO};
+  for (size_t i = 0; i < (modes ? sizeof words / sizeof *words : 1); i++)
+    if (strcmp(given, words[i]) == 0) return words[i];
+  return NULL;
+}
+
+/* The name as the catalog has it: it outlives the caller's, and equal names have the same address. */
 static shunt_status find_named(const shunt_session *s, const char *given, bool modes, const char **name,
                                shunt_error *err) {
   const cat_client *client = catalog_client(s->generation.catalog, given);
-  *name = client ? client->name : given;
-  return client ? SHUNT_OK : session_check_client(s, given, modes, err);
+  *name = client ? client->name : find_word(given, modes);
+  return *name ? SHUNT_OK : catalog_find_client(s->generation.catalog, given, &client, err);
 }
 
 /* Leaves the name as it is where none is given. */
@@ -76,16 +84,15 @@ static inline shunt_status find_client(const shunt_session *s, const char *given
 #define FIND_MODEL(member)
 #define FIND_RELATION(member)
 #define FIND_CLIENT(member)                                                                                            \
-  if (!status) status = find_client(s, q->member, q->member##_handle, &r->member, err);
+  if (!status) status = find_client(s, q->member, q->member##_handle, &k->member, err);
 #define FIND_MODE(member)                                                                                              \
-  if (!status && q->member) status = find_named(s, q->member, true, &r->member, err);
+  if (!status && q->member) status = find_named(s, q->member, true, &k->member, err);
 #define FIND_OP(member)
 #define FIND_LEVEL(member)
 #define FIND_VALUES(member)
 #define FIND(kind, id, member, name, option) FIND_##kind(member)
 
-static inline shunt_status find_clients(const shunt_session *s, const shunt_request *q, route_request *r,
-                                        shunt_error *err) {
+static inline shunt_status find_clients(const shunt_session *s, const shunt_request *q, memo_key *k, shunt_error *err) {
   shunt_status status = SHUNT_OK;
   SHUNT_REQUEST_MAP(FIND)
   return status;
@@ -171,23 +178,52 @@ static shunt_status find_unfixed(shunt_session *s, const route_request *request,
   return status;
 }
 
-/* In a visit of the session. */
-static inline shunt_status resolve(shunt_session *s, const shunt_request *q, const shunt_decision **decision,
-                                   shunt_error *err) {
-  route_request request = session_request(s, NULL, q->op);
-  shunt_status status = find_target(s, q, &request.model, &request.relation, err);
-  if (!status) status = find_clients(s, q, &request, err);
-  if (!status) status = check_where(q, err);
-  if (status) return status;
+/* ---- all of it ---- */
+
+/* Whether a key has all that the decision can depend on, if that does not depend on more. */
+static inline bool may_repeat(const shunt_session *s, const shunt_request *q) {
+  return !s->scopes && !s->units && !s->transactions && !s->job.name && !q->explicit_table && !q->every_rule;
+}
+
+/* Decides, and keeps a decision that repeats. */
+static shunt_status decide(shunt_session *s, const shunt_request *q, const memo_key *k, shunt_error *err) {
+  const struct trie_leaf *parent = NULL;
+  route_request request = session_request(s, k->model, k->op);
+  request.relation = k->relation;
+  request.explicit_client = k->explicit_client;
+  request.relation_client = k->relation_client;
+  request.parent = k->parent;
+  request.current = k->current;
+  request.level = k->level;
   request.explicit_table = q->explicit_table;
   request.every_rule = q->every_rule;
   request.where = q->where;
   request.nwhere = q->nwhere;
-  if (q->level_up) status = go_up(s, q->level_up, &request.level, err);
-  if (!status && request.relation) status = find_for_relation(s, &request, err);
+  shunt_status status = SHUNT_OK;
+  bool keeps = may_repeat(s, q);
+  if (k->relation) {
+    status = find_for_relation(s, &request, err);
+    parent = k->parent ? NULL : s->resolved.repeats;
+    keeps = keeps && (k->parent || parent);
+  }
   if (!status) status = route_decide(s->generation.route, &request, &s->resolved, err);
+  if (!status && keeps && s->resolved.repeats) memo_keep(&s->memo, k, &s->resolved, parent);
   if (!status && s->resolved.nplacing) status = find_unfixed(s, &request, err);
   if (!status && (s->transactions || s->job.name)) status = find_pin(s, err);
+  return status;
+}
+
+/* In a visit of the session. */
+static inline shunt_status resolve(shunt_session *s, const shunt_request *q, const shunt_decision **decision,
+                                   shunt_error *err) {
+  memo_key key = {.instance = s->instance, .current = session_current(s), .level = s->level.now, .op = q->op};
+  shunt_status status = find_target(s, q, &key.model, &key.relation, err);
+  if (!status) status = find_clients(s, q, &key, err);
+  if (!status) status = check_where(q, err);
+  if (!status && q->level_up) status = go_up(s, q->level_up, &key.level, err);
+  if (status) return status;
+  if (may_repeat(s, q) && (*decision = memo_find(s->memo, &key, s->generation.route))) return SHUNT_OK;
+  status = decide(s, q, &key, err);
   if (!status || status == SHUNT_E_DENIED) *decision = &s->resolved.as;
   return status;
 }
@@ -212,6 +248,8 @@ shunt_status shunt_resolve_all(shunt_session *s, const shunt_request *const *req
                                void *ud, shunt_error *err) {
   VISIT(v);
   shunt_error failure;
+  if (n && !requests) return error_null(err, "requests");
+  if (n && !each) return error_null(err, "each");
   shunt_status status = visit_begin(&v, s, err);
   if (!status) status = session_follow(s, err);
   for (size_t i = 0; i < n && !status; i++) {

@@ -50,6 +50,7 @@ static shunt_status move_to(shunt_session *s, const session_generation *newest, 
   session_raise(s, 0);
   s->instance = instance;
   s->party.instance = instance->name;
+  memo_drop(&s->memo);
   session_drop_tables(&s->tables);
   session_drop_variables(s);
   old.drop(&old);
@@ -107,8 +108,7 @@ shunt_status shunt_level_push(shunt_session *s, shunt_error *err) {
 
 void shunt_level_pop(shunt_session *s) {
   VISIT(v);
-  if (!s) return;
-  visit_wait(&v, s);
+  if (!visit_wait(&v, s)) return;
   if (s->level.raised) session_raise(s, -1);
 }
 
@@ -116,16 +116,14 @@ int shunt_session_level(const shunt_session *s) { return s ? s->level.now : 0; }
 
 void shunt_before_wait(shunt_session *s, void (*fn)(void *ud), void *ud) {
   VISIT(v);
-  if (!s) return;
-  visit_wait(&v, s);
+  if (!visit_wait(&v, s)) return;
   s->before_wait.fn = fn;
   s->before_wait.ud = ud;
 }
 
 void shunt_observe(shunt_session *s, void (*fn)(void *ud, const shunt_statement *statement), void *ud) {
   VISIT(v);
-  if (!s) return;
-  visit_wait(&v, s);
+  if (!visit_wait(&v, s)) return;
   s->observer.fn = fn;
   s->observer.ud = fn ? ud : NULL;
 }
@@ -187,7 +185,6 @@ shunt_status shunt_switch_push(shunt_session *s, const char *client, shunt_error
 
 void shunt_switch_pop(shunt_session *s) {
   VISIT(v);
-  if (!s) return;
-  visit_wait(&v, s);
+  if (!visit_wait(&v, s)) return;
   if (s->switched.count) s->switched.count--;
 }

@@ -9,9 +9,11 @@
 
 #include "base/arena.h"
 #include "base/map.h"
+#include "base/process.h"
 #include "catalog/handle.h"
 #include "pool/pool.h"
 #include "route/route.h"
+#include "session/memo.h"
 #include "session/observer.h"
 
 /* A generation. The session holds a share of it until drop. */
@@ -75,10 +77,11 @@ struct shunt_session {
   wait_party party; /* its name in the graph of waits */
   const shunt_field *attrs;
   size_t nattrs;
-  bool by_hand;       /* connections may be marked as used by it (driver_conn.used_by) */
-  bool follows;       /* moves to the newest generation between calls */
-  int64_t timeout_ms; /* of each call; 0: none */
-  size_t max_params;  /* of one statement; 0: the engine's limit. Tests make it small */
+  const char *traceparent; /* the attribute, if its trace is sampled; else NULL */
+  bool by_hand;            /* connections may be marked as used by it (driver_conn.used_by) */
+  bool follows;            /* moves to the newest generation between calls */
+  int64_t timeout_ms;      /* of each call; 0: none */
+  size_t max_params;       /* of one statement; 0: the engine's limit. Tests make it small */
   struct {
     void (*fn)(void *ud, const shunt_statement *statement);
     void *ud;
@@ -122,12 +125,14 @@ struct shunt_session {
     const char **list; /* the clients that it has written to */
     size_t count, capacity;
   } wrote;
-  _Atomic(uintptr_t) visitor; /* the thread inside of a public function, see visit.h; 0: none */
+  _Atomic(uintptr_t) visitor; /* the thread inside of a public function, see visit.h; its process: none */
+  unsigned process;           /* process_number(): it is of no use in any other */
   /* what calls use again */
   session_tables tables;
   struct session_values *values; /* of session variables, by client; see variables.h */
   session_lent lent;
   route_decision resolved; /* the result of shunt_resolve, until the next call */
+  memo *memo;              /* its earlier results; NULL: none that repeat */
 };
 
 /* Takes over the share, also if it fails. Errors: NOT_FOUND, USAGE, MEMORY. */

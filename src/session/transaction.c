@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/probe.h"
 #include "session/joint_begin.h"
 #include "session/outcome.h"
 #include "session/stream.h"
@@ -142,6 +143,7 @@ void transaction_close(shunt_session *s, transaction *t) {
   stream_end_all(s, t, 0);
   while (*at != t) at = &(*at)->next;
   *at = t->next;
+  PROBE(transaction__end, 3, t->client->name, t->level, t->outcome);
   tally_add(&t->conn->counts.transactions[t->outcome], 1, false);
   pool_release(t->conn, t->level);
   base_free(t);

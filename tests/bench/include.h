@@ -156,8 +156,7 @@ static inline void shunt_sums(const shunt_rows *users, totals *sums) {
   }
 }
 
-static inline void include_round(void *ud) {
-  include_world *w = ud;
+static inline shunt_rows *include_select(const include_world *w) {
   shunt_value ends[2] = {shunt_integer(FIRST_USER), shunt_integer(FIRST_USER + USERS - 1)};
   shunt_where where = {.op = SHUNT_BETWEEN, .column = "id", .values = ends, .nvalues = 2};
   shunt_include lines = {.relation = "lines"};
@@ -166,6 +165,12 @@ static inline void include_round(void *ud) {
   shunt_error err;
   if (shunt_select(w->session, "user", &(shunt_query){.where = &where, .include = &orders, .ninclude = 1}, &rows, &err))
     bench_die("%s", err.message);
+  return rows;
+}
+
+static inline void include_round(void *ud) {
+  include_world *w = ud;
+  shunt_rows *rows = include_select(w);
   shunt_sums(rows, &w->shunt);
   shunt_rows_free(rows);
 }

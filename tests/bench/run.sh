@@ -6,7 +6,7 @@ set -u
 
 folder=${1:-build/bench}
 status=0
-for name in resolve library decide decide_threads get get_pg get_mysql get_composite session_variable include include_engines \
+for name in resolve library decide decide_threads repeat lua_resolve lua_rows get get_pg get_mysql get_composite session_variable include include_engines \
   include_slow parts_pg insert_bulk_sqlite insert_bulk_pg insert_bulk_mysql transaction joint execute stream_sqlite stream_pg \
   stream_mysql jobs_sqlite jobs_pg; do
   "$folder/$name" || status=1

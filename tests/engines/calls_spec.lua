@@ -10,7 +10,7 @@ local Random = require "tests.spec.support.random"
 local show = require "tests.spec.support.show"
 
 local null = shunt.null
-local NUMBER = math.tointeger(tonumber(os.getenv "SHUNT_CALLS" or 200)) -- for each pair of engines
+local NUMBER = math.tointeger(tonumber(os.getenv "SHUNT_CALLS" or 150)) -- for each pair of engines
 local host = Command.binary:gsub("/[^/]*$", "/tests/calls")
 
 -- ---- in Lua ----

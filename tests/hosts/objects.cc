@@ -56,6 +56,9 @@ static void rows_are_ranges(shunt::session &session) {
         "algorithms take them");
   check(std::distance(users[0].children("orders").begin(), users[0].children("orders").end()) == 2,
         "iterators outlive their range");
+  check(users.json() == R"([{"id":7,"name":"Ada","orders":[{"id":1,"user_id":7,"item":"ink"},)"
+                        R"({"id":2,"user_id":7,"item":"pen"}]}])",
+        "JSON: " + users.json());
   shunt::rows moved = std::move(users);
   check(moved[0]["name"].text() == "Ada", "rows can be moved");
   check(session.get("user", 8).empty(), "there is no user 8");

@@ -55,7 +55,7 @@ describe("the module", function()
   end)
 
   describe("when it resolves", function()
-    it("gives the decision as a table with its trace", function()
+    it("gives the decision with its trace", function()
       local decision = session:resolve("order", { op = "write", where = { user_id = 3 } })
       assert.equal("shop", decision.client)
       assert.equal("sqlite3", decision.engine)

@@ -299,7 +299,7 @@ function bench.run(args)
   if args.json then
     print(json(kinds, list, statistics))
   else
-    print "Through the Lua module: each time has in it the table that a decision, or a row, comes in."
+    print "Through the Lua module: each time has in it the object that a decision, and the table that a row comes in."
     show_deciding(kinds)
     show_reading(list)
     show_statistics(statistics)

@@ -125,7 +125,8 @@ end
 function explain.run(args)
   local app = application.open(args)
   local request = app:request(args)
-  local decision = app:decide(request, true)
+  local decision = {}
+  for name, value in pairs(app:decide(request, true)) do decision[name] = value end
   try_again(app, request, decision)
   local list = changes.find(app, request, decision)
   if args.json then

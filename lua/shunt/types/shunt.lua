@@ -201,6 +201,8 @@ function blob:bytes() end
 ---@field every_rule boolean? the trace also has the rules whose conditions did not hold
 ---@field no_model boolean? without a model and a relation: SQL that names none
 
+---An object whose fields are read-only; pairs goes over them. trace and depends_on are new lists at each access. Two decisions are
+---equal if all their fields are. A decision from the cache is mostly the same object as before.
 ---@class shunt.decision
 ---@field model string
 ---@field relation string?
@@ -524,6 +526,13 @@ local session = {}
 ---@param request shunt.request?
 ---@return shunt.decision
 function session:resolve(model, request) end
+
+---The client of such an access alone; or nil, and why it is denied. Other problems are raised.
+---@param model string
+---@param op "read"|"write"|nil default: "read"
+---@return string? client
+---@return string? denied
+function session:client_of(model, op) end
 
 ---@param name string
 ---@return shunt.model

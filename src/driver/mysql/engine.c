@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "driver/mysql/conn.h"
+#include "driver/mysql/wait.h"
 #include "driver/socket.h"
 
 enum {
@@ -39,6 +40,16 @@ static void close_conn(driver_conn *base) {
   base_free(conn->binds);
   base_free(conn->home);
   base_free(conn);
+}
+
+static void leave(driver_conn *base, int nowhere) {
+  const mysql_conn *conn = mysql_of(base);
+#ifdef MARIADB_BASE_VERSION
+  socket_leave(socket_of(conn), nowhere);
+#else
+  if (conn->db->net.vio) socket_leave((int)conn->db->net.fd, nowhere);
+  if (conn->has_socket) socket_leave(socket_of(conn), nowhere);
+#endif
 }
 
 /* Cancels over a connection made like the client's others, so that it reaches the same server. That connection has
@@ -184,6 +195,7 @@ const driver_engine driver_mysql = {
     .mean_type = "DECIMAL(65, 20)",
     .like = " LIKE ",
     .text_type = "CHAR",
+    .comments = true,
     .row_locks = true,
     .two_phase = &mysqldb_two_phase,
     .database = "SELECT DATABASE()",
@@ -193,6 +205,7 @@ const driver_engine driver_mysql = {
     .is_full = mysqldb_is_full,
     .open = open_conn,
     .close = close_conn,
+    .leave = leave,
     .alive = alive,
     .by_hand = mysqldb_by_hand,
     .reset = mysqldb_reset,

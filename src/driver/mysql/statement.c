@@ -96,7 +96,7 @@ static bool is_kept(const mysql_statement *s) {
 }
 
 static void keep(mysql_conn *conn, mysql_statement *s) {
-  if (!is_kept(s)) return;
+  if (conn->base.once || !is_kept(s)) return;
   cache_entry *old;
   while ((old = cache_surplus(&conn->cache, s->entry.size))) end((mysql_statement *)(void *)old);
   cache_add(&conn->cache, &s->entry);

@@ -28,6 +28,8 @@ static void close_conn(driver_conn *base) {
   base_free(conn);
 }
 
+static void leave(driver_conn *base, int nowhere) { socket_leave(PQsocket(pg_of(base)->pg), nowhere); }
+
 /* libpq raises no SIGPIPE. What looks up a name, or a ticket, may. */
 static shunt_status connect_quietly(pg_conn *conn, shunt_error *err) {
   const char **keywords, **values;
@@ -201,6 +203,7 @@ const driver_engine driver_pg = {
     .nulls_last = true,
     .like = " ILIKE ",
     .typed_case = true,
+    .comments = true,
     .typed = true,
     .text_type = "text",
     .number_type = "numeric",
@@ -217,6 +220,7 @@ const driver_engine driver_pg = {
     .is_full = pg_is_full,
     .open = open_conn,
     .close = close_conn,
+    .leave = leave,
     .alive = alive,
     .by_hand = pg_by_hand,
     .reset = pg_reset,

@@ -33,7 +33,7 @@ static void give_up(pg_conn *conn, pg_statement *s) {
 
 static void make_room(pg_conn *conn, pg_statement *s) {
   cache_entry *old;
-  s->kept = s->entry.size <= PG_LONGEST_KEPT;
+  s->kept = !conn->base.once && s->entry.size <= PG_LONGEST_KEPT;
   if (!s->kept) return;
   while ((old = cache_surplus(&conn->cache, s->entry.size))) give_up(conn, (pg_statement *)(void *)old);
   if (!conn->pooled) s->slot = conn->nfree ? conn->free_slots[--conn->nfree] : conn->nslots++;

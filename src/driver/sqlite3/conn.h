@@ -55,6 +55,7 @@ typedef struct sqlite_conn {
   const char *file;                 /* NULL: none */
   int64_t in_place_ns;              /* when the file was last seen at its path */
   int64_t pragmas[SQLITE_NPRAGMAS]; /* of a private database: their values when it was opened */
+  bool left;                        /* it is the parent's: nothing may be done with it, not even closing it */
   char lost[256]; /* why SQLite rolled back a transaction that begin() opened and nothing has ended yet */
 } sqlite_conn;
 

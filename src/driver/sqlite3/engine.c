@@ -101,6 +101,7 @@ static int open_flags(const cat_client *client) {
 static void close_conn(driver_conn *base) {
   if (!base) return;
   sqlite_conn *conn = sqlite_of(base);
+  if (conn->left) return;
   sqlite_forget_all(conn);
   for (int i = 0; i < NCONTROLS; i++) sqlite3_finalize(conn->controls[i]);
   sqlite3_close(conn->db);
@@ -129,6 +130,11 @@ static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, dri
   conn->base.altered = false; /* every connection has these settings */
   *out = &conn->base;
   return SHUNT_OK;
+}
+
+static void leave(driver_conn *base, int nowhere) {
+  (void)nowhere;
+  sqlite_of(base)->left = true;
 }
 
 static const char *file_of(const driver_conn *conn) { return ((const sqlite_conn *)(const void *)conn)->file; }
@@ -240,6 +246,7 @@ const driver_engine driver_sqlite3 = {
     .private_database = private_database,
     .open = open_conn,
     .close = close_conn,
+    .leave = leave,
     .file = file_of,
     .reset = sqlite_reset,
     .send = sqlite_send,

@@ -44,7 +44,7 @@ static void put_back(statement *s) {
 }
 
 void sqlite_drop_sent(sqlite_conn *conn) {
-  if (conn->sent) put_back(conn->sent);
+  if (conn->sent && !conn->left) put_back(conn->sent);
   conn->sent = NULL;
 }
 
@@ -57,13 +57,21 @@ static shunt_status refuse_write(const statement *s, shunt_error *err) {
   return SHUNT_E_TRANSACTION;
 }
 
+/* Whatever runs on it would write to the file without a lock. */
+static shunt_status refuse_left(const sqlite_conn *conn, shunt_error *err) {
+  return driver_refuse(&conn->base, SHUNT_E_DATASOURCE, "the process was forked, and this connection is its parent's",
+                       err);
+}
+
 shunt_status sqlite_send(driver_conn *base, const char *sql, size_t sql_size, const shunt_value *params, size_t nparams,
                          shunt_error *err) {
   sqlite_conn *conn = sqlite_of(base);
   sqlite_drop_sent(conn);
   shunt_status status = SHUNT_OK;
   statement *s = NULL;
-  if (lost(conn))
+  if (conn->left)
+    status = refuse_left(conn, err);
+  else if (lost(conn))
     status = error_set(err, SHUNT_E_TRANSACTION, "the database has rolled this transaction back: %s", conn->lost);
   else if (sqlite_is_late(conn))
     status = error_set(err, SHUNT_E_TIMEOUT,
@@ -194,6 +202,7 @@ shunt_status sqlite_receive(driver_conn *base, shunt_rows *into, int64_t *affect
   if (affected) *affected = 0;
   if (generated_id) *generated_id = 0;
   if (!s) return error_set(err, SHUNT_E_INTERNAL, "client '%s': nothing was sent", base->client->name);
+  if (conn->left) return refuse_left(conn, err);
   conn->sent = NULL;
   base->outcome = SHUNT_NOT_DONE;
   sqlite3_int64 before = s->reads ? 0 : sqlite3_total_changes64(conn->db);
@@ -233,6 +242,7 @@ shunt_status sqlite_fetch(driver_conn *base, shunt_rows *into, bool *more, shunt
   int rc;
   *more = false;
   if (!s) return error_set(err, SHUNT_E_INTERNAL, "client '%s': nothing was sent", base->client->name);
+  if (conn->left) return refuse_left(conn, err);
   sqlite_watch(conn, s->stmt);
   shunt_status status = step_some(conn, s, into, &rc, err);
   sqlite_unwatch(conn);
@@ -247,6 +257,7 @@ shunt_status sqlite_fetch(driver_conn *base, shunt_rows *into, bool *more, shunt
 void sqlite_fetch_end(driver_conn *base) { sqlite_drop_sent(sqlite_of(base)); }
 
 int sqlite_control(sqlite_conn *conn, control which) {
+  if (conn->left) return SQLITE_MISUSE;
   conn->control = true;
   int rc = sqlite3_step(conn->controls[which]);
   sqlite3_reset(conn->controls[which]);

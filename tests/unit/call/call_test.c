@@ -235,7 +235,7 @@ static void says_where_a_mistake_is(void **state) {
     assert_int_equal(w->err.line, wrong[i].line);
     assert_int_equal(w->err.column, wrong[i].column);
   }
-  refuses(w, NULL, SHUNT_E_USAGE, "the JSON is missing");
+  refuses(w, NULL, SHUNT_E_USAGE, "json is NULL");
   refuses(w, "{\"select\":\"usr\"}", SHUNT_E_NOT_FOUND, "there is no model 'usr'; did you mean 'user'?");
   char *reply = "";
   assert_int_equal(shunt_call(w->session, "{\"x\":1}", &reply, NULL), SHUNT_E_USAGE);
@@ -378,6 +378,23 @@ static void survives_a_lack_of_memory(void **state) {
   w->app = NULL;
 }
 
+static void prints_rows_of_other_calls(void **state) {
+  world *w = *state;
+  shunt_rows *rows = NULL;
+  char *json = NULL;
+  static const char *const id[] = {"id"};
+  fine(w, shunt_select(w->session, "user", &(shunt_query){.columns = id, .ncolumns = 1, .order = id, .norder = 1},
+                       &rows, &w->err));
+  fine(w, shunt_rows_json(rows, &json, &w->err));
+  assert_string_equal(json, "[{\"id\":1},{\"id\":2}]");
+  shunt_free(json);
+  shunt_rows_free(rows);
+  fine(w, shunt_sql(w->session, "SELECT 9e999 AS big", NULL, &rows, NULL, &w->err));
+  assert_int_equal(shunt_rows_json(rows, &json, &w->err), SHUNT_E_USAGE);
+  assert_null(json);
+  shunt_rows_free(rows);
+}
+
 static void *call_beside(void *ud) {
   world *w = ud;
   shunt_session *s = NULL;
@@ -417,6 +434,7 @@ int main(void) {
                                      TEST(leaves_the_hosts_transactions_alone),
                                      TEST(says_that_a_write_is_done_if_its_reply_is_not),
                                      TEST(survives_a_lack_of_memory),
+                                     TEST(prints_rows_of_other_calls),
                                      TEST(runs_in_threads_each_with_a_session)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -157,7 +157,8 @@ static void refuses_what_makes_no_sense_and_names_the_column(void **state) {
       {"{age: {not_in: {a: 1}}}", "where.age: not_in takes a list of values, not a map"},
       {"{name: {like: 5}}", "where.name: like takes text, such as \"A%\", not an integer"},
       {"{name: {ilike: [A]}}", "where.name: ilike takes text, such as \"A%\", not a list"},
-      {"{name: {like: {pattern: A%}}}", "where.name: like with an escape is written {\"50!%\", escape = \"!\"}"},
+      {"{name: {like: {pattern: A%}}}", "where.name: like with an escape is written {\"50!%\", escape = \"!\"}, or "
+                                        "{pattern = \"50!%\", escape = \"!\"}"},
       {"{name: {contains: [a]}}", "where.name: contains takes text, not a list"},
       {"{n: {lt: {column: 5}}}", "where.n: column takes the name of a column, not an integer"},
       {"{n: {lt: {column: ''}}}", "where.n: column takes the name of a column, not text"},

@@ -181,7 +181,7 @@ static void options_that_name_something_may_have_any_size_too(void **state) {
   request.added = 1;
   store_fails(w, shunt_resolve(w->session, &request.now, &d, &w->err), SHUNT_E_USAGE, "shunt_request");
   assert_null(d);
-  store_fails(w, shunt_resolve(w->session, NULL, &d, &w->err), SHUNT_E_USAGE, "must name a model");
+  store_fails(w, shunt_resolve(w->session, NULL, &d, &w->err), SHUNT_E_USAGE, "request is NULL");
   LATER(relation)
   relation = {.now = {.size = sizeof relation, .kind = SHUNT_HAS_MANY, .target = "order", .foreign_key = {"user_id"}}};
   store_fine(w, included(w, &(shunt_include){.relation = "theirs", .with = &relation.now}));

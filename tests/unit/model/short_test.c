@@ -106,6 +106,26 @@ static void related_rows_are_found_by_name(void **state) {
   shunt_rows_free(rows);
 }
 
+static void rows_are_written_as_json(void **state) {
+  store *w = *state;
+  fill(w);
+  shunt_rows *rows;
+  char *json;
+  const shunt_query q = {SHUNT_NAMES(order, "id"), SHUNT_NAMES(columns, "name", "age"), .limit = 2,
+                         SHUNT_INCLUDE({.relation = "orders", .count = true}, {.relation = "profile"})};
+  store_fine(w, shunt_select(w->session, "user", &q, &rows, &w->err));
+  store_fine(w, shunt_rows_json(rows, &json, &w->err));
+  assert_string_equal(json, "[{\"name\":\"Ada\",\"age\":36,\"orders\":2,\"profile\":{\"id\":1,\"user_id\":1,\"bio\":"
+                            "\"mathematician\"}},{\"name\":\"Ben\",\"age\":20,\"orders\":1,\"profile\":null}]");
+  shunt_free(json);
+  shunt_rows_free(rows);
+  store_exec(w, 1, "UPDATE orders SET total = 9e999 WHERE id = 1");
+  store_fine(w, shunt_get(w->session, "order", shunt_integer(1), NULL, &rows, &w->err));
+  store_fails(w, shunt_rows_json(rows, &json, &w->err), SHUNT_E_USAGE, "'total'");
+  assert_null(json);
+  shunt_rows_free(rows);
+}
+
 /* ---- get ---- */
 
 static void a_row_is_read_by_its_key(void **state) {
@@ -149,6 +169,8 @@ static void many_decisions_are_taken_in_one_call(void **state) {
   a = (answers){.n = 0};
   store_fine(w, shunt_resolve_all(w->session, NULL, 0, note, &a, &w->err));
   assert_int_equal(a.n, 0);
+  store_fails(w, shunt_resolve_all(w->session, NULL, 1, note, &a, &w->err), SHUNT_E_USAGE, "requests");
+  store_fails(w, shunt_resolve_all(w->session, requests, 1, NULL, &a, &w->err), SHUNT_E_USAGE, "each");
 }
 
 /* ---- transactions ---- */
@@ -271,6 +293,7 @@ int main(void) {
       store_test(records_and_includes_are_made_in_place),
       store_test(cells_are_found_by_name),
       store_test(related_rows_are_found_by_name),
+      store_test(rows_are_written_as_json),
       store_test(a_row_is_read_by_its_key),
       store_test(many_decisions_are_taken_in_one_call),
       store_test(a_transaction_commits_what_its_function_did),

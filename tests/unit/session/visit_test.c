@@ -49,6 +49,29 @@ static shunt_status resolve(desk *d) {
   const shunt_decision *decision;
   return shunt_resolve(d->s, &(shunt_request){.model = "user"}, &decision, &d->err);
 }
+static void ignore(void *ud, size_t i, const shunt_decision *decision, const shunt_error *failure) {
+  (void)ud, (void)i, (void)decision, (void)failure;
+}
+static shunt_status resolve_all(desk *d) {
+  static const shunt_request request = {.model = "user"}, *const requests[] = {&request};
+  return shunt_resolve_all(d->s, requests, 1, ignore, NULL, &d->err);
+}
+static shunt_status get(desk *d) {
+  shunt_rows *rows;
+  shunt_status status = shunt_get(d->s, "user", first_id, NULL, &rows, &d->err);
+  return free_rows(status, rows);
+}
+static shunt_status nothing(void *ud, shunt_session *s, shunt_error *err) {
+  (void)s, (void)ud, (void)err;
+  return SHUNT_OK;
+}
+static shunt_status transact(desk *d) { return shunt_transaction(d->s, NULL, nothing, NULL, &d->err); }
+static shunt_status call_json(desk *d) {
+  char *reply = NULL;
+  shunt_status status = shunt_call(d->s, "{\"count\":\"user\"}", &reply, &d->err);
+  shunt_free(reply);
+  return status;
+}
 static shunt_status select_(desk *d) {
   shunt_rows *rows;
   shunt_status status = shunt_select(d->s, "user", &of_first, &rows, &d->err);
@@ -182,6 +205,10 @@ static const struct {
                {"switch_push", switch_push},
                {"level_push", level_push},
                {"resolve", resolve},
+               {"resolve_all", resolve_all},
+               {"get", get},
+               {"transaction", transact},
+               {"call", call_json},
                {"select", select_},
                {"mget", mget},
                {"count", count},

@@ -207,6 +207,16 @@ static inline shunt_status op_get(world *w) {
   return op_rows(w, status, rows);
 }
 
+static inline shunt_status op_json(world *w) {
+  char *json = NULL;
+  shunt_rows *rows = NULL;
+  const shunt_query q = {SHUNT_NAMES(order, "id"), SHUNT_INCLUDE({.relation = "orders"})};
+  shunt_status status = shunt_select(w->session, "user", &q, &rows, &w->err);
+  if (!status) status = shunt_rows_json(rows, &json, &w->err);
+  shunt_rows_free(rows);
+  return op_text(w, status, json);
+}
+
 static inline shunt_status op_count(world *w) {
   int64_t n = 0;
   shunt_status status = shunt_count(w->session, "order", NULL, &n, &w->err);
@@ -602,6 +612,7 @@ static const operation operations[] = {
     {.name = "select, timed", .run = op_timed},
     {.name = "mget", .run = op_mget},
     {.name = "get", .run = op_get},
+    {.name = "rows as JSON", .run = op_json},
     {.name = "count", .run = op_count},
     {.name = "aggregate", .run = op_aggregate},
     {.name = "include", .run = op_include},

@@ -1,0 +1,3 @@
+#include "base/process.h"
+
+atomic_uint process_forks;
