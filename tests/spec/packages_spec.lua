@@ -22,7 +22,8 @@ end
 describe("missing packages", function()
   it("have the names of the system", function()
     local expected = {
-      dnf = "dnf install pkgconf-pkg-config lua-devel sqlite-devel libpq-devel mariadb-connector-c-devel libyaml-devel jansson-devel libedit-devel lua lua-argparse",
+      dnf = "dnf install pkgconf-pkg-config lua-devel sqlite-devel libpq-devel mariadb-connector-c-devel libyaml-devel "
+        .. "jansson-devel libedit-devel lua lua-argparse",
       apk = "apk add pkgconf lua5.4-dev sqlite-dev libpq-dev mariadb-connector-c-dev yaml-dev jansson-dev libedit-dev lua5.4 lua-argparse",
       pacman = "pacman -S pkgconf lua sqlite postgresql-libs mariadb-libs libyaml jansson libedit lua-argparse",
       brew = "brew install pkgconf lua sqlite libpq mariadb-connector-c libyaml jansson libedit\n  luarocks install argparse",

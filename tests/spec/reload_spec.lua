@@ -132,9 +132,9 @@ describe("a reload", function()
     assert.equal(1, opened "a")
     write("shunt.yaml", (yaml:gsub("a.db}", "a.db, busyTimeout: 1s}")))
     app:reload()
-    assert.equal(0, opened "a")
+    assert.same({ 1, 0 }, { opened "a" }) -- what has been counted stays
     s:model("note"):count()
-    assert.equal(1, opened "a")
+    assert.same({ 2, 1 }, { opened "a" })
   end)
 end)
 
