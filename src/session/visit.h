@@ -38,7 +38,7 @@ static inline bool visit_try(visit *v, shunt_session *s) {
 /* Whether another thread is in the session: for what touches nothing of the session, and needs no mark in it. */
 static inline bool visit_is_elsewhere(const shunt_session *s) {
   const uintptr_t there = atomic_load_explicit(&s->visitor, memory_order_relaxed);
-  return there && there != (uintptr_t)pthread_self();
+  return there != process_number() && there != (uintptr_t)pthread_self();
 }
 
 shunt_status visit_refuse(const shunt_session *s, shunt_error *err);

@@ -139,15 +139,14 @@ function World:close()
   self.cutter:close()
 end
 
---- How much of the effect is in the database.
+--- How much of the effect is in the database. In one statement, for the server may commit just now.
 function World:effect(kind, n)
   local session <close> = self.inner.app:session()
   if kind.count then return kind.count(session, n) end
-  local function count(name)
-    return session:query("main", ("SELECT count(*) AS c FROM %s WHERE v = ?"):format(name), { n })[1].c
-  end
-  local found = count(kind.table or "things")
-  if kind.notes then assert.equal(found > 0 and kind.notes or 0, count "notes") end
+  local row = session:query("main", ("SELECT (SELECT count(*) FROM %s WHERE v = ?) AS found, (SELECT count(*) FROM notes WHERE v = ?) AS notes")
+    :format(kind.table or "things"), { n, n })[1]
+  local found = row.found
+  if kind.notes then assert.equal(found > 0 and kind.notes or 0, row.notes) end
   return kind.removes and kind[2] - found or found
 end
 

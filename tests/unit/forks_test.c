@@ -19,6 +19,7 @@
 
 #include "shunt.h"
 #include "unit/files.h"
+#include "unit/watchdog.h"
 
 #ifndef __SANITIZE_THREAD__ /* which allows no thread after a fork */
 
@@ -133,23 +134,47 @@ static int tear_down(void **state) {
 /* ---- one side ---- */
 
 /* Reads and writes with the session; returns the failures, and says the first. */
+/* How many rows, one by one: more than are fetched at once. */
+static shunt_status stream(shunt_session *s, const char *client, int64_t *n, shunt_error *err) {
+  shunt_stream *rows;
+  const shunt_value *row = NULL;
+  shunt_status status = shunt_each(s, client, NULL, &rows, err);
+  if (status) return status;
+  for (*n = 0; !(status = shunt_stream_next(rows, &row, err)) && row;) ++*n;
+  shunt_stream_close(rows);
+  return status;
+}
+
+/* One of the queries, of each kind in turn. How many rows it had; of a stream, how often it had all. */
+static shunt_status query(shunt_session *s, const char *client, int i, const shunt_where *where, int64_t *n,
+                          shunt_error *err) {
+  const shunt_field one = {"n", shunt_integer(1)};
+  shunt_rows *rows;
+  if (i % 8 == 0)
+    return shunt_update(s, client, NULL, &(shunt_write){.where = where, .increments = &one, .nincrements = 1}, n, err);
+  shunt_status status = SHUNT_OK;
+  if (i % 8 == 1) {
+    status = stream(s, client, n, err);
+    *n /= ROWS;
+    return status;
+  }
+  status = shunt_select(s, client, &(shunt_query){.where = where}, &rows, err);
+  *n = (int64_t)shunt_rows_count(rows);
+  shunt_rows_free(rows);
+  return status;
+}
+
 static int work(shunt_session *s, const char *client, int64_t first_id, int queries) {
   int failures = 0;
   shunt_error err;
   for (int i = 0; i < queries; i++) {
     const shunt_value id = shunt_integer(first_id + i % 8);
     const shunt_where where = {.op = SHUNT_EQ, .column = "id", .values = &id, .nvalues = 1};
-    const shunt_field one = {"n", shunt_integer(1)};
-    int64_t affected = 0;
-    shunt_rows *rows = NULL;
-    shunt_status status =
-        i % 8 ? shunt_select(s, client, &(shunt_query){.where = &where}, &rows, &err)
-              : shunt_update(s, client, NULL, &(shunt_write){.where = &where, .increments = &one, .nincrements = 1},
-                             &affected, &err);
-    if (!status && (i % 8 ? shunt_rows_count(rows) != 1 : affected != 1)) status = SHUNT_E_INTERNAL;
+    int64_t n = 0;
+    shunt_status status = query(s, client, i, &where, &n, &err);
+    if (!status && n != 1) status = SHUNT_E_INTERNAL;
     if (status && !failures++)
       fprintf(stderr, "%s, query %d: %s %s\n", client, i, shunt_status_name(status), err.message);
-    shunt_rows_free(rows);
   }
   return failures;
 }
@@ -257,6 +282,7 @@ static void the_child_keeps_what_it_writes_to_a_file(void **state) {
     CHILD_CHECK(work(own, "file", 100, FEW) == 0);
     _exit(0);
   }
+  close(pipes[1]); /* so that the end of the child is seen */
   assert_int_equal(work(w->session, "file", 1, FEW), 0);
   assert_int_equal(read(pipes[0], &byte, 1), 1);
   close_app(w);
@@ -264,7 +290,6 @@ static void the_child_keeps_what_it_writes_to_a_file(void **state) {
   open_app(w);
   assert_int_equal(number(w, "file", "SELECT sum(n) FROM shunt_forks"), 3 * FEW / 8);
   close(pipes[0]);
-  close(pipes[1]);
 }
 
 /* ---- open work ---- */
@@ -447,7 +472,7 @@ int main(void) {
       forks_test(threads_of_the_parent_hold_nothing_in_the_child),
 #endif
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, watchdog_setup, watchdog_teardown);
 }
 
 #else
