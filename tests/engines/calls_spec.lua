@@ -170,6 +170,7 @@ end
 local function compare(expected, reply, world)
   if type(expected) == "string" then
     local got = without_names(reply:gsub("\tline %d+ column %d+: ", "\t"), world)
+    if not expected:find("did you mean", 1, true) then got = got:gsub("; did you mean '[^']*'%?$", "") end -- arguments have names here
     return expected ~= got and ("expected %s\ngot      %s"):format(expected, got) or nil
   end
   if reply:sub(1, 1) == "!" then return "expected a result\ngot      " .. reply end

@@ -74,7 +74,7 @@ for _, engine in ipairs(Engines.servers) do
 
     it("has one connection more for those that wait, once there is room", function()
       Faults.hold(world.app, "main", places, function()
-        local quick <close> = world.app:session { timeout = "100ms" }
+        local quick <close> = world.app:session { timeout = "1s" }
         local problem = Engines.raises("SHUNT_E_TIMEOUT", quick.query, quick, "main", "SELECT 1")
         assert.is_truthy(problem.message:find("its server has a place for", 1, true), problem.message)
         as_root { set[engine]:format(places + 1) }
