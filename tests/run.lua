@@ -69,7 +69,8 @@ end
 local with_own_servers = "sh tests/engines/with-servers.sh --private "
 local with_pooler = "sh tests/engines/with-servers.sh --pooled "
 local need_own_servers = { ["engines connecting"] = true, ["engines faults"] = true, ["engines full"] = true, ["engines http"] = true,
-  ["engines network"] = true, ["engines restart"] = true, ["engines timeouts"] = true, ["engines tls"] = true }
+  ["engines network"] = true, ["engines restart"] = true, ["engines timeouts"] = true, ["engines tls"] = true,
+  ["engines tracing"] = true }
 
 local function all_jobs(options, programs)
   local jobs = {}

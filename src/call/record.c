@@ -12,8 +12,8 @@ typedef struct included {
 static shunt_status read_record(calling *c, const node *n, included in, bool related, shunt_record *out);
 
 static const shunt_include *included_as(included in, const char *name) {
-  for (size_t i = 0; i < in.n; i++)
-    if (!in.list[i].off && strcmp(in.list[i].relation, name) == 0) return &in.list[i];
+  for (const shunt_include *one = in.list; one < in.list + in.n; one++)
+    if (!one->off && strcmp(one->relation, name) == 0) return one;
   return NULL;
 }
 
