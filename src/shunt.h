@@ -1442,10 +1442,6 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_call(shunt_session *session, const c
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_call_session(shunt_app *app, const char *json, shunt_session **session,
                                                          shunt_error *err);
 
-/* All rows as the array of objects that a call would give. Free it with shunt_free. Any thread. Errors: MEMORY; USAGE:
- * a column holds NaN or an infinity. */
-SHUNT_API SHUNT_MUST_USE shunt_status shunt_rows_json(const shunt_rows *rows, char **json, shunt_error *err);
-
 #ifdef __cplusplus
 }
 #endif

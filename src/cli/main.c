@@ -28,8 +28,6 @@
 #define PROGRAM "/shunt/cli/main.lua"
 #define FOLDERS_UP 4 /* build/asan/shunt lies two below the checkout */
 
-extern int luaopen_shunt_core(lua_State *L);
-
 static int host_isatty(lua_State *L) {
   lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
   return 1;
