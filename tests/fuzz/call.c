@@ -27,8 +27,8 @@ static const char *const tables[] = {
     "CREATE TABLE roles (id INTEGER PRIMARY KEY, name TEXT)",
     "CREATE TABLE members (id INTEGER PRIMARY KEY, user_id INTEGER, role_id INTEGER)",
     "CREATE TABLE cards (id INTEGER PRIMARY KEY, user_id INTEGER, gone DATETIME)",
-    "INSERT INTO users VALUES (1, 'Ada', 36, 1.5, x'0001'), (2, 'Bo', NULL, -0.0, NULL), (3, 'a \"quoted\" \\ one', 4, "
-    "9e999, x'')",
+    "INSERT INTO users VALUES (1, 'Ada', 36, 1.5, x'0001'), (2, 'Bo', NULL, -0.0, NULL)",
+    "INSERT INTO users VALUES (3, 'a \"quoted\" \\ one', 4, 9e999, x'')",
     "INSERT INTO orders VALUES (1, 1, 'Compass'), (2, 1, 'Skis')",
     "INSERT INTO roles VALUES (1, 'admin')",
     "INSERT INTO members VALUES (1, 1, 1), (2, 2, 1), (3, 1, 1)"};

@@ -1,4 +1,5 @@
 /* Transactions of MySQL and MariaDB that can be prepared, on the server of SHUNT_TEST_MYSQL; skipped without one. */
+#define _DEFAULT_SOURCE /* usleep */
 #include "unit/driver/mysql/server.h"
 
 static const driver_two_phase *two(void) { return e->two_phase; }
@@ -58,6 +59,16 @@ static void savepoints_work_inside(void **state) {
   assert_int_equal(count(d), 1);
 }
 
+/* MariaDB says NOT_FOUND as long as it has not ended the connection that prepared it. */
+static shunt_status finish_soon(server *d, const char *id, bool commit) {
+  shunt_status status = two()->finish(d->conn, id, commit, &d->err);
+  for (int i = 0; i < 500 && status == SHUNT_E_NOT_FOUND; i++) {
+    usleep(10000);
+    status = two()->finish(d->conn, id, commit, &d->err);
+  }
+  return status;
+}
+
 static void a_prepared_one_outlives_its_connection_and_ends_on_another(void **state) {
   server *d = the_server(state);
   char id[DRIVER_ID_BYTES + 1];
@@ -70,7 +81,7 @@ static void a_prepared_one_outlives_its_connection_and_ends_on_another(void **st
     connect_to(d);
     assert_int_equal(two()->check(d->conn, &d->err), SHUNT_OK);
     assert_true(is_listed(d, id));
-    assert_int_equal(two()->finish(d->conn, id, commit, &d->err), SHUNT_OK);
+    assert_int_equal(finish_soon(d, id, commit), SHUNT_OK);
     assert_false(is_listed(d, id));
     assert_int_equal(two()->finish(d->conn, id, commit, &d->err), SHUNT_E_NOT_FOUND);
     assert_int_equal(count(d), commit);
