@@ -2,6 +2,7 @@
 #include "model/write.h"
 
 #include "base/sized.h"
+#include "query/condition.h"
 #include "relate/load.h"
 #include "session/outcome.h"
 #include "session/visit.h"
@@ -44,13 +45,22 @@ typedef struct change {
 
 static bool is_empty(const shunt_where *where) { return !where || (where->op == SHUNT_AND && where->nitems == 0); }
 
+/* A condition that holds for every row needs the same word as none. */
+static shunt_status check_selects(writing *w, const write_call *r) {
+  if (r->options->all || !condition_is_always(r->options->where, true)) return SHUNT_OK;
+  return error_set(w->c->err, SHUNT_E_USAGE,
+                   "model '%s': this where holds for every row; give one that does not, or say all = true if that is "
+                   "meant",
+                   r->model->name);
+}
+
 static shunt_status find_which(writing *w, change *c, record_key *key) {
   const shunt_write *o = c->r.options;
   const key_names names = key_names_of(c->r.model->primary_key);
   key->n = 0;
   if (!is_empty(o->where)) {
     c->where = o->where;
-    return SHUNT_OK;
+    return check_selects(w, &c->r);
   }
   if (o->all) return SHUNT_OK;
   *key = nested_key(c->record, &names);
@@ -269,6 +279,7 @@ shunt_status shunt_delete(shunt_session *s, const char *model, const shunt_write
                        "model '%s': a delete without where deletes every row; give a where, or say all = true if "
                        "that is meant",
                        r.model->name);
+  if (!status && !is_empty(r.options->where)) status = check_selects(&w, &r);
   if (status) return status;
   status = r.plan.count ? delete_along(&w, &r, &count) : delete_rows(&w, &r, &count);
   if (!status && affected) *affected = count;

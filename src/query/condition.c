@@ -231,6 +231,25 @@ static shunt_status write_undeleted(const comparison *w, const char **word) {
   return SHUNT_OK;
 }
 
+bool condition_is_always(const shunt_where *where, bool truth) {
+  const bool needs_all = truth == (where->op == SHUNT_AND); /* otherwise one item is enough */
+  switch (where->op) {
+  case SHUNT_AND:
+  case SHUNT_OR:
+    for (size_t i = 0; i < where->nitems; i++)
+      if (condition_is_always(&where->items[i], truth) != needs_all) return !needs_all;
+    return needs_all;
+  case SHUNT_NOT:
+    return where->nitems == 1 && condition_is_always(where->items, !truth);
+  case SHUNT_IN:
+    return !truth && where->nvalues == 0;
+  case SHUNT_NOT_IN:
+    return truth && where->nvalues == 0;
+  default:
+    return false;
+  }
+}
+
 shunt_status condition_always(const comparison *w, bool deleted, const char **word) {
   const cat_model *model = w->at->model;
   shunt_status status = model->instance_column ? write_instance(w, word) : SHUNT_OK;

@@ -19,6 +19,9 @@ shunt_status condition_find_column(const condition_names *names, const compariso
 /* Errors: USAGE, those of find. */
 shunt_status condition_write(const comparison *w, const condition_names *names, const shunt_where *where);
 
+/* Whether it has this truth for every row by its form alone, as {_or = {{}}} and {id = {not_in = {}}} are true. */
+bool condition_is_always(const shunt_where *where, bool truth);
+
 /* Writes the word, and AND in its place from then on. */
 void condition_join(const comparison *w, const char **word);
 /* The conditions of every statement over the model: rows of the session's instance that are not deleted, or deleted
