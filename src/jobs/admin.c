@@ -139,12 +139,12 @@ shunt_status shunt_jobs_retry(shunt_session *s, const shunt_jobs_filter *filter,
            store.dialect->now_ms);
   sql_puts(begin_change(&store, text, f), NO_RIVAL);
   status = change(&store, &affected);
-  if (!status && f->id && !affected)
-    status = error_set(err, SHUNT_E_NOT_FOUND,
-                       "there is no dead job %lld that the filter selects, or one with its unique key has taken its "
-                       "place, or another transaction changes it",
-                       (long long)f->id);
   if (n) *n = affected;
+  if (!status && f->id && !affected) /* not done: a write of no row leaves nothing */
+    return error_set(err, SHUNT_E_NOT_FOUND,
+                     "there is no dead job %lld that the filter selects, or one with its unique key has taken its "
+                     "place, or another transaction changes it",
+                     (long long)f->id);
   if (affected) signal_raise();
   return outcome_end(&store.c, status);
 }
