@@ -164,7 +164,7 @@ shunt_status call_read_push(calling *c) {
 }
 
 shunt_status call_read_push_wait(calling *c) {
-  shunt_status status = options_duration(node_get(c->options, "wait"), "wait", &c->push.wait_ms, c->err);
+  shunt_status status = options_call_time(c->options, "wait", &c->push.wait_ms, c->err);
   return status ? status : call_read_push(c);
 }
 

@@ -50,6 +50,8 @@ shunt_status options_int(const node *n, const char *what, int least, int *out, s
 shunt_status options_duration(const node *n, const char *what, int64_t *out_ms, shunt_error *err);
 /* The option timeout. A session's may be 0: no limit. */
 shunt_status options_session_timeout(const node *options, int64_t *out_ms, shunt_error *err);
+/* The option `what`, a time that a call may take: more than 0. */
+shunt_status options_call_time(const node *options, const char *what, int64_t *out_ms, shunt_error *err);
 shunt_status options_call_timeout(const node *options, int64_t *out_ms, shunt_error *err);
 
 /* ---- query.c, include.c ---- */

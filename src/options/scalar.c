@@ -97,10 +97,14 @@ shunt_status options_session_timeout(const node *options, int64_t *out_ms, shunt
   return options_duration(node_get(options, "timeout"), "timeout", out_ms, err);
 }
 
-shunt_status options_call_timeout(const node *options, int64_t *out_ms, shunt_error *err) {
-  const node *n = node_get(options, "timeout");
-  shunt_status st = options_duration(n, "timeout", out_ms, err);
+shunt_status options_call_time(const node *options, const char *what, int64_t *out_ms, shunt_error *err) {
+  const node *n = node_get(options, what);
+  shunt_status st = options_duration(n, what, out_ms, err);
   if (st || !n || *out_ms > 0) return st;
-  return error_usage_at(err, n->at, "timeout: '%s' leaves a call no time; only a session's timeout may be 0s: no limit",
-                        n->value.as.bytes);
+  return error_usage_at(err, n->at, "%s: '%s' leaves a call no time; only a session's timeout may be 0s: no limit",
+                        what, n->value.as.bytes);
+}
+
+shunt_status options_call_timeout(const node *options, int64_t *out_ms, shunt_error *err) {
+  return options_call_time(options, "timeout", out_ms, err);
 }

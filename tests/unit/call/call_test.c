@@ -220,6 +220,7 @@ static void says_where_a_mistake_is(void **state) {
        "line 1 column 53: 'orders' is included, so it must hold a row or a list of rows", 1, 53},
       {"{\"update_bulk\":\"user\",\"rows\":{}}", "line 1 column 30: update_bulk needs rows: a list", 1, 30},
       {"{\"query\":\"x\",\"params\":{}}", "line 1 column 23: params must be a list of values, not a map", 1, 23},
+      {"{\"push_wait\":\"mail\",\"wait\":\"0s\"}", "line 1 column 28: wait: '0s' leaves a call no time", 1, 28},
       {"{\"push\":\"mail\",\"concurrency\":0}", "line 1 column 30: concurrency must be a whole number from 1", 1, 30},
       {"{\"select\":\"user\",\"where\":{\"id\":1,\"id\":2}}", "line 1 column 34: an object has the name 'id' twice", 1,
        34},
