@@ -223,7 +223,7 @@ end
 
 function ask.update(random, _, numbers)
   local where, n = condition(random, 1, numbers), random:int(1, 9)
-  return { where = where, n = n }, function(model) return model:update({ n = n }, { where = next(where) and where or nil, all = not next(where) }) end
+  return { where = where, n = n }, function(model) return model:update({ n = n }, { where = next(where) and where or nil, all = true }) end
 end
 
 function ask.delete(random, _, numbers)
