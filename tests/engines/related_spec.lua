@@ -199,8 +199,8 @@ model "tenant" { table = "tenants", client = "sqlite3", instance_column = "iid",
         local children = session:model("child_" .. i)
         local where = { parent = { some = { n = { gt = 1 } } } }
         local expected = #Evaluate.rows(data.children, where, how_of(data, "children"))
-        assert.equal(expected, children:update({ n = 9 }, { where = where }))
-        assert.equal(expected, children:delete(where))
+        assert.equal(expected, children:update({ n = 9 }, { where = where, all = true }))
+        assert.equal(expected, children:delete(where, { all = true }))
         error("away", 0)
       end, { client = engine })
       assert.is_false(ok)
