@@ -232,9 +232,9 @@ shunt_status shunt_insert_bulk(shunt_session *s, const char *model, const shunt_
 shunt_status shunt_insert_rows(shunt_session *s, const char *model, const shunt_records *records,
                                const shunt_write *options, shunt_rows **out, shunt_error *err) {
   write_call r;
-  batch b = {.rows = rows_new()};
   if (!out) return error_null(err, "rows");
   *out = NULL;
+  batch b = {.rows = rows_new()};
   if (!b.rows) return error_memory(err);
   shunt_status status = write_options(&r, options, err);
   if (!status) status = insert_batch(s, model, records ? records : &no_records, &r, &b, err);
