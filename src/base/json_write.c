@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "base/number.h"
 #include "base/utf8.h"
 
@@ -62,20 +63,6 @@ void json_put_member(buf *to, const char *name, const char *text) {
     buf_puts(to, "null");
 }
 
-static void put_blob(buf *to, const char *bytes, size_t size) {
-  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const unsigned char *s = (const unsigned char *)bytes;
-  buf_putc(to, '"');
-  for (size_t i = 0; i < size; i += 3) {
-    const unsigned bits =
-        (unsigned)s[i] << 16 | (i + 1 < size ? (unsigned)s[i + 1] << 8 : 0) | (i + 2 < size ? s[i + 2] : 0);
-    const char four[] = {digits[bits >> 18], digits[bits >> 12 & 63], i + 1 < size ? digits[bits >> 6 & 63] : '=',
-                         i + 2 < size ? digits[bits & 63] : '='};
-    buf_add(to, four, sizeof four);
-  }
-  buf_putc(to, '"');
-}
-
 static bool put_float(buf *to, double number) {
   char room[NUMBER_BYTES];
   if (!isfinite(number)) return false;
@@ -101,7 +88,9 @@ bool json_put_value(buf *to, const shunt_value *v) {
     json_put_text(to, v->as.bytes, v->size);
     return true;
   case SHUNT_BLOB:
-    put_blob(to, v->as.bytes, v->size);
+    buf_putc(to, '"');
+    base64_write(to, v->as.bytes, v->size);
+    buf_putc(to, '"');
     return true;
   }
   buf_puts(to, "null");

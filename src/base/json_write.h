@@ -14,7 +14,7 @@ void json_put_comma(buf *to);
 void json_put_key(buf *to, const char *name);
 /* A name, and text or null. */
 void json_put_member(buf *to, const char *name, const char *text);
-/* Integers stay integers, floats have a point or an exponent, blobs are base64 (RFC 4648, section 4). False: it is NaN
+/* Integers stay integers, floats have a point or an exponent, blobs are base64. False: it is NaN
  * or an infinity, which JSON has no form for. */
 bool json_put_value(buf *to, const shunt_value *v);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/utf8.h"
 #include "bind/bind.h"
@@ -75,22 +76,11 @@ static json_t *encode_text(writer *w, const char *text, size_t size) {
   return checked(w, made);
 }
 
-/* RFC 4648, section 4. */
 static json_t *encode_blob(writer *w, const lua_blob *blob) {
-  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const unsigned char *s = (const unsigned char *)blob->bytes;
-  size_t n = blob->size, used = 0;
-  char *text = base_alloc((n + 2) / 3 * 4 + 1);
-  if (!text) return checked(w, NULL);
-  for (size_t i = 0; i < n; i += 3) {
-    unsigned bits = (unsigned)s[i] << 16 | (i + 1 < n ? (unsigned)s[i + 1] << 8 : 0) | (i + 2 < n ? s[i + 2] : 0);
-    text[used++] = digits[bits >> 18];
-    text[used++] = digits[bits >> 12 & 63];
-    text[used++] = i + 1 < n ? digits[bits >> 6 & 63] : '=';
-    text[used++] = i + 2 < n ? digits[bits & 63] : '=';
-  }
-  json_t *made = json_stringn_nocheck(text, used);
-  base_free(text);
+  buf text = {0};
+  base64_write(&text, blob->bytes, blob->size);
+  json_t *made = text.failed ? NULL : json_stringn_nocheck(text.size ? text.data : "", text.size);
+  buf_free(&text);
   return checked(w, made);
 }
 
