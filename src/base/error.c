@@ -76,12 +76,18 @@ static void clear(shunt_error *err, shunt_status status) {
   err->sqlstate[0] = err->client[0] = err->file[0] = err->rule[0] = err->message[0] = err->traceback[0] = 0;
 }
 
-shunt_status error_set(shunt_error *err, shunt_status status, const char *format, ...) {
+__attribute__((format(printf, 3, 0))) static shunt_status set(shunt_error *err, shunt_status status, const char *format,
+                                                              va_list args) {
   if (!err) return status;
   clear(err, status);
+  vsnprintf(err->message, sizeof err->message, format, args);
+  return status;
+}
+
+shunt_status error_set(shunt_error *err, shunt_status status, const char *format, ...) {
   va_list args;
   va_start(args, format);
-  vsnprintf(err->message, sizeof err->message, format, args);
+  set(err, status, format, args);
   va_end(args);
   return status;
 }
@@ -124,11 +130,9 @@ void error_place(shunt_error *err, const char *file, int line, int column) {
 }
 
 shunt_status error_usage_at(shunt_error *err, place at, const char *format, ...) {
-  if (!err) return SHUNT_E_USAGE;
-  clear(err, SHUNT_E_USAGE);
   va_list args;
   va_start(args, format);
-  vsnprintf(err->message, sizeof err->message, format, args);
+  set(err, SHUNT_E_USAGE, format, args);
   va_end(args);
   error_place(err, at.file, at.line, at.column);
   return SHUNT_E_USAGE;
