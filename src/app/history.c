@@ -36,6 +36,23 @@ static route_rule_stats *count_rules(const generation *g) {
   return rules;
 }
 
+/* Adds what the generation has counted: to what has ended, or to history_read's sums. False: out of memory for its
+ * rules. */
+static bool add_counts(const generation *g, bool ended, uint64_t *hits, uint64_t *misses) {
+  route_rule_stats *rules = count_rules(g);
+  const bool counted = rules != NULL;
+  route_stats totals;
+  route_count(g->route, &totals);
+  for (size_t i = 0; counted && i < g->history.nrules; i++) {
+    history_rule *rule = g->history.rules[i];
+    add(ended ? &rule->past : &rule->sum, &rules[i], 1);
+  }
+  *hits += totals.hits - g->history.hits;
+  *misses += totals.misses - g->history.misses;
+  base_free(rules);
+  return counted;
+}
+
 /* ---- joining ---- */
 
 /* The rules of a generation by their names, which are unique in it. */
@@ -96,16 +113,6 @@ shunt_status history_join(history *h, generation *g, const generation *before, s
 
 /* ---- leaving ---- */
 
-static void keep_counts(history *h, const generation *g) {
-  route_rule_stats *rules = count_rules(g);
-  route_stats totals;
-  route_count(g->route, &totals);
-  for (size_t i = 0; rules && i < g->history.nrules; i++) add(&g->history.rules[i]->past, &rules[i], 1);
-  h->hits += totals.hits - g->history.hits;
-  h->misses += totals.misses - g->history.misses;
-  base_free(rules); /* without memory its counts are lost */
-}
-
 void history_leave(generation *g) {
   history *h = g->history.of;
   if (!h) return;
@@ -113,30 +120,19 @@ void history_leave(generation *g) {
   generation **at = &h->alive;
   while (*at != g) at = &(*at)->history.next_alive;
   *at = g->history.next_alive;
-  keep_counts(h, g);
+  (void)add_counts(g, true, &h->hits, &h->misses); /* without memory those of its rules are lost */
   drop_rules(&g->history);
   pthread_mutex_unlock(&h->lock);
 }
 
 /* ---- reading ---- */
 
-static bool add_alive(const generation *g, history_counts *out) {
-  route_rule_stats *rules = count_rules(g);
-  route_stats totals;
-  route_count(g->route, &totals);
-  for (size_t i = 0; rules && i < g->history.nrules; i++) add(&g->history.rules[i]->sum, &rules[i], 1);
-  out->hits += totals.hits - g->history.hits;
-  out->misses += totals.misses - g->history.misses;
-  base_free(rules);
-  return rules != NULL;
-}
-
 /* Of rules that only older generations have, the sums are not asked for. */
 static bool sum_up(history *h, const generation *g, history_counts *out) {
   bool ok = true;
   for (const generation *a = h->alive; a; a = a->history.next_alive)
     for (size_t i = 0; i < a->history.nrules; i++) a->history.rules[i]->sum = a->history.rules[i]->past;
-  for (const generation *a = h->alive; a && ok; a = a->history.next_alive) ok = add_alive(a, out);
+  for (const generation *a = h->alive; a && ok; a = a->history.next_alive) ok = add_counts(a, false, &out->hits, &out->misses);
   for (size_t i = 0; i < g->history.nrules && ok; i++) out->rules[i] = g->history.rules[i]->sum;
   return ok;
 }
