@@ -926,7 +926,7 @@ struct shunt_include {
 /* Reads. A query may be NULL. Errors: NOT_FOUND, USAGE, DENIED, RULE, LIMIT, DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_select(shunt_session *session, const char *model, const shunt_query *query,
                                                    shunt_rows **rows, shunt_error *err);
-/* The row with this primary key, which has one column; *rows is empty if there is none. query may be NULL; it takes
+/* The row with this primary key, which has one column; *rows is empty if no row has it. query may be NULL; it takes
  * neither order nor limit nor offset. Errors: as for shunt_select; USAGE if the key has several columns (shunt_mget).
  */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_get(shunt_session *session, const char *model, shunt_value key,
@@ -1115,7 +1115,7 @@ SHUNT_API void shunt_before_wait(shunt_session *session, void (*fn)(void *ud), v
 SHUNT_API void shunt_observe(shunt_session *session, void (*fn)(void *ud, const shunt_statement *statement), void *ud);
 /* Calls fn after each statement of all sessions of the app, those of jobs and of workers too; it replaces the one
  * before. When this function returns, the callback before is not running and is not called any more; shunt_close begins
- * with that, too. NULL removes it; while there is none, a statement costs one load and one branch for it. Any thread,
+ * with that, too. NULL removes it; then a statement costs one load and one branch for it. Any thread,
  * but not the callback.
  *
  * fn is called on the thread of the statement, so it may run on several threads at once, in the middle of a call,
@@ -1377,7 +1377,7 @@ SHUNT_API const char *shunt_rows_column(const shunt_rows *rows, size_t column);
 /* The cells of a row: an array of shunt_rows_ncolumns values. */
 SHUNT_API const shunt_value *shunt_rows_at(const shunt_rows *rows, size_t row);
 
-/* The position of a column; -1: there is none of this name. */
+/* The position of a column; -1: no column has this name. */
 SHUNT_API int shunt_rows_find(const shunt_rows *rows, const char *column);
 /* The cell of a row in the column of this name; NULL: there is no such row or column. In a loop over many rows it is
  * faster to look for the column once. */
@@ -1420,7 +1420,7 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_rows_json(const shunt_rows *rows, ch
  * write can't be made (MEMORY; USAGE: a column holds NaN or an infinity), err->outcome says that it was done.
  *
  *   select query mget jobs table_columns   an array of rows
- *   get insert                             a row; get: null if there is none
+ *   get insert                             a row; get: null if no row is found
  *   aggregate                              a row; with group an array of rows
  *   insert_bulk                            the number of rows; with returning an array of rows
  *   count update update_bulk increment delete execute jobs_retry jobs_purge    a number

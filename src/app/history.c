@@ -132,7 +132,8 @@ static bool sum_up(history *h, const generation *g, history_counts *out) {
   bool ok = true;
   for (const generation *a = h->alive; a; a = a->history.next_alive)
     for (size_t i = 0; i < a->history.nrules; i++) a->history.rules[i]->sum = a->history.rules[i]->past;
-  for (const generation *a = h->alive; a && ok; a = a->history.next_alive) ok = add_counts(a, false, &out->hits, &out->misses);
+  for (const generation *a = h->alive; a && ok; a = a->history.next_alive)
+    ok = add_counts(a, false, &out->hits, &out->misses);
   for (size_t i = 0; i < g->history.nrules && ok; i++) out->rules[i] = g->history.rules[i]->sum;
   return ok;
 }

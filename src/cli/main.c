@@ -117,8 +117,8 @@ static int server_close(lua_State *L) {
   return 0;
 }
 
-/* serve(app, address): a server of the app's metrics, to be closed before the app, and where it listens; or nil and why
- * there is none. */
+/* serve(app, address): a server of the app's metrics, to be closed before the app, and where it listens; or nil and the
+ * reason. */
 static int host_serve(lua_State *L) {
   char why[256];
   bind_app *app = bind_check_app(L);

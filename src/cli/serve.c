@@ -76,7 +76,7 @@ static void give_metrics(const serve *s, client *c, bool with_body) {
   if (!with_body) c->body_size = 0;
 }
 
-/* The word up to the blank, which must follow it; NULL: there is none. *at moves behind the blank. */
+/* The word up to the blank, which must follow it; NULL: no blank follows. *at moves behind the blank. */
 static const char *word(char **at) {
   char *start = *at, *blank = strchr(start, ' ');
   if (!blank || blank == start) return NULL;

@@ -28,7 +28,7 @@ void socket_keep_alive(int fd);
 /* No program that the host starts inherits the socket. For sockets that a client library has made without that. */
 void socket_close_on_exec(int fd);
 
-/* Puts `nowhere` in place of the socket, which belongs to the parent process. socket -1: there is none. */
+/* Puts `nowhere` in place of the socket, which belongs to the parent process. Does nothing for -1. */
 void socket_leave(int socket, int nowhere);
 
 #endif

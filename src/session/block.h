@@ -17,7 +17,7 @@ struct session_block {
 /* Room for one more. Errors: MEMORY. */
 shunt_status block_reserve(shunt_session *s, shunt_error *err);
 void block_add(shunt_session *s, block_kind kind, shunt_tx *tx); /* after block_reserve */
-/* Takes the innermost off; the caller ends it. Errors: USAGE if it is of another kind, or there is none. */
+/* Takes the innermost off; the caller ends it. Errors: USAGE if it is of another kind, or nothing is open. */
 shunt_status block_take(shunt_session *s, block_kind kind, shunt_tx **tx, shunt_error *err);
 /* When the session closes, and its transactions have ended. */
 void blocks_free(shunt_session *s);

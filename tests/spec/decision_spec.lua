@@ -127,7 +127,7 @@ describe("a decision", function()
     end
   end)
 
-  it("gives client_of its client, or why there is none", function()
+  it("gives client_of its client, or the reason why it has no client", function()
     assert.equal("main", session:client_of "user")
     assert.equal("shop", session:client_of("order", "write"))
     assert.same({ nil, "read-only" }, { session:client_of("note", "write") })

@@ -133,7 +133,7 @@ function M.read(text)
   return self
 end
 
---- The value with exactly these labels; fails where there is none.
+--- The value with exactly these labels; fails if the text has no such sample.
 function Metrics:value(name, labels)
   local key = key_of(name, labels or {})
   return self.samples[key] or error("no sample " .. key, 2)
